@@ -69,7 +69,7 @@ sub_make = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(
 
 # pkg-config is asked when the first recipe needs the answer, not when make starts: `make demo` on a
 # bare machine installs pkg-config on its way. msgpack-c has two names; flint, gmp, lmdb and zlib may have none.
-packages = libzmq libczmq $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack) jansson libsodium nettle libmicrohttpd
+packages = libzmq libczmq $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack) jansson libsodium nettle libmicrohttpd fftw3
 bare_libs = $(foreach p,flint gmp lmdb zlib,$(shell $(PKG_CONFIG) --libs $(p) 2>/dev/null || echo -l$(p:zlib=z))) -lm
 PKG_CFLAGS  = $(eval PKG_CFLAGS := $$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(packages))))$(PKG_CFLAGS)
 PKG_LIBS    = $(eval PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(packages)) $(bare_libs))$(PKG_LIBS)
@@ -405,6 +405,17 @@ $(B)/bench/gmp_numbers: $(B)/obj/tests/bench/gmp_numbers.o $(call lib,base)
 bench-numbers: $(B)/bench/gmp_numbers ## products, batch-gcd and pi in one process by GMP alone (NUMBERS='product:1000000 batch-gcd:20000 pi:1000000')
 	@for job in $(or $(NUMBERS),product:1000000 batch-gcd:20000 pi:1000000); do \
 	  printf '%-20s %s s\n' "$$job" "$$($(B)/bench/gmp_numbers $${job%:*} $${job#*:})" || exit 1; done
+
+$(B)/obj/nodes/work/integer_transform.o: nodes/work/transform.wisdom
+
+$(B)/bench/transform_wisdom: $(B)/obj/tests/bench/transform_wisdom.o $(call lib,work base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+.PHONY: transform-wisdom
+transform-wisdom: $(B)/bench/transform_wisdom ## measures FFTW's transforms on this machine, for nodes/work/transform.wisdom: five minutes, with nothing else running
+	$(B)/bench/transform_wisdom >$(B)/transform.wisdom
+	mv $(B)/transform.wisdom nodes/work/transform.wisdom
 
 .PHONY: bench-jobs
 bench-jobs: all $(B)/bench/gmp_numbers ## a product of 1,000,000 integers and batch-gcd beside GMP in one process, in turn (JOBS_ARGS='--jobs batch-gcd:300000 --memory-limit 256M --rounds 1 --no-gmp', '--json')

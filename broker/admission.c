@@ -21,6 +21,7 @@ struct admitted admission_judge(const struct tracker *tracker, struct quota *quo
         return out;
     }
     out.request = message->as.request.request;
+    out.chunk = message->type == MESSAGE_VALUE_PUT;
     if (quota && role != ROLE_admin && !quota_allows(quota, name, now_us)) {
         out.is = ADMISSION_OVER_QUOTA;
     } else if (message->type == MESSAGE_BROKER_GET) {

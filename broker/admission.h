@@ -20,6 +20,7 @@ struct admitted {
     enum admission is;
     uint64_t request; /* the client's number of it; 0: malformed */
     node_id_t node;
+    bool chunk; /* of a stored value */
     const char *code;
     struct text why;
 };

@@ -12,6 +12,7 @@
 
 #include "broker/access_ask.h"
 #include "broker/admission.h"
+#include "broker/chunks.h"
 #include "broker/link.h"
 #include "broker/pass.h"
 #include "shared/base/clock.h"
@@ -50,6 +51,7 @@ struct broker {
     struct tracker tracker;
     struct access_ask access;
     struct quota quota;
+    struct chunks chunks;
     struct bus_parts parts; /* of the message at hand */
     node_id_t coordinator;  /* as last logged */
     struct gauges clients;  /* answers that wait in `front` */
@@ -145,11 +147,13 @@ static void forward(struct broker *broker, node_id_t node, const struct link_ask
         broker->forwarded++;
         return;
     }
+    chunks_take(&broker->chunks, bus_part(&broker->parts, 0), asker->request);
     turn_away(broker, bus_part(&broker->parts, 0), asker->request, "unavailable", why);
 }
 
 static void refuse_waiting(struct broker *broker, struct link_request *waited, const char *why)
 {
+    chunks_take(&broker->chunks, link_request_client(waited), waited->request);
     turn_away(broker, link_request_client(waited), waited->request, "unavailable", why);
     link_request_free(waited);
 }
@@ -200,6 +204,10 @@ static void take_request(struct broker *broker)
                   "busy: answers wait for this client to read them");
     } else if (admitted.is == ADMISSION_NOBODY) {
         refuse(broker, client, request, admitted.code, admitted.why.at);
+    } else if (admitted.chunk &&
+               !chunks_add(&broker->chunks, client, request, admitted.node, now_us)) {
+        turn_away(broker, client, request, "unavailable",
+                  "busy: so many chunks of this client are not answered as it may have");
     } else {
         /* Without keys each connection is somebody. */
         forward(broker, admitted.node,
@@ -219,12 +227,14 @@ static void take_reply(struct broker *broker, struct link *link)
         return;
     }
     struct slice client = bus_part(&broker->parts, 0);
-    uint64_t len = 0;
+    uint64_t len = 0, request;
     if (access_is_answer(client)) {
         access_answered(&broker->access, broker->doors, &broker->parts, 2);
         return;
     }
     uint64_t now_us = clock_now_us();
+    if (codec_find_number(bus_part(&broker->parts, 2), "request", &request))
+        chunks_take(&broker->chunks, client, request);
     link_answered(link, client, bus_part(&broker->parts, 2), now_us);
     for (size_t i = 2; i < broker->parts.n; i++)
         len += bus_part(&broker->parts, i).len;
@@ -311,6 +321,7 @@ static void link_open(struct broker *broker, node_id_t node)
     struct link *link = &broker->links[node];
     unsigned attempt = link->attempts;
     refuse_all(broker, link, "the connection to the node is made anew");
+    chunks_forget(&broker->chunks, node, clock_now_us());
     link_renew(link, broker->context, clock_now_us());
     const char *host = broker->config->peers[node];
     unsigned control = node_port(broker, node, PLANE_CONTROL),
@@ -362,6 +373,7 @@ static void give_back(struct broker *broker)
         return;
     broker->trimmed_us = now;
     gauges_sweep(&broker->clients);
+    chunks_sweep(&broker->chunks, now);
     /* What connections had that are gone counts as well. */
     uint64_t free_bytes = mallinfo2().fordblks;
     bool more = free_bytes >= broker->free_bytes + TRIM_BYTES;
@@ -523,6 +535,7 @@ int broker_run(const struct broker_config *config)
     bus_close(broker->context);
     gauges_clear(&broker->clients);
     quota_clear(&broker->quota);
+    chunks_clear(&broker->chunks);
     close(broker->signals);
     free(broker);
     return code;

@@ -29,6 +29,10 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->conversions = beat->conversions;
     node->queued = beat->queued;
     node->held = beat->held;
+    node->held_bytes = beat->held_bytes;
+    node->spilled_bytes = beat->spilled_bytes;
+    node->unspillable = beat->unspillable;
+    node->pressed = beat->pressed;
     node->applied = beat->applied;
     node->committed = beat->committed;
     node->rejected = beat->rejected;
@@ -281,6 +285,10 @@ static void report_node(struct message *report, struct wire_node_row *row,
     row->conversions = node->conversions;
     row->assigned = node->queued;
     row->held = node->held;
+    row->held_bytes = node->held_bytes;
+    row->spilled_bytes = node->spilled_bytes;
+    row->unspillable = node->unspillable;
+    row->pressed = node->pressed;
     row->applied = node->applied;
     row->committed = node->committed;
     row->rejected = node->rejected;

@@ -26,6 +26,8 @@ struct tracker_node {
     uint32_t voters; /* so many vote, it says; 0: it does not say */
     uint64_t operations, conversions, held, applied, committed, rejected, refused, forbidden,
         queued, pid;
+    uint64_t held_bytes, spilled_bytes;
+    bool unspillable, pressed;
     uint64_t access_version; /* of the list of keys in its log; 0: none */
     uint8_t access_hash[HASH_BYTES];
     char role[TRACKER_ROLE_MAX], host[TRACKER_HOST_MAX], version[TRACKER_VERSION_MAX];

@@ -180,23 +180,41 @@ static int fetch_from_any(struct cli *cli, const struct snapshot_model *model,
     return EXIT_OK;
 }
 
-int snapshot_values_export(struct cli *cli, const struct snapshot_model *model, const char *file)
+int snapshot_values_fetch(struct cli *cli, const struct snapshot_model *model,
+                          struct snapshot_values *values, const char *file, size_t *lacking)
 {
     char path[LOCAL_PATH_MAX];
-    struct snapshot_values values;
-    size_t lacking = 0;
     int code = EXIT_OK;
-    snapshot_values_of(model, &values);
-    if (values.n && (values_path(file, NULL, path) || (mkdir(path, 0777) && errno != EEXIST)))
+    *lacking = 0;
+    if (values->n && (values_path(file, NULL, path) || (mkdir(path, 0777) && errno != EEXIST)))
         code = cli_fail(EXIT_USAGE, "cannot make %s.values: %s", file, strerror(errno));
-    for (size_t i = 0; i < values.n && !code; i++) {
-        struct snapshot_value *value = &values.at[i];
+    for (size_t i = 0; i < values->n && !code; i++) {
+        struct snapshot_value *value = &values->at[i];
         if (values_path(file, value, path))
             code = cli_fail(EXIT_USAGE, "%s: the path is too long", file);
         else if (!(value->here = holds(path, value)))
             code = fetch_from_any(cli, model, value, path);
-        lacking += !code && !value->here;
+        *lacking += !code && !value->here;
     }
+    return code;
+}
+
+void snapshot_values_remove(const struct snapshot_values *values, const char *file)
+{
+    char path[LOCAL_PATH_MAX];
+    for (size_t i = 0; i < values->n; i++)
+        if (!values_path(file, &values->at[i], path))
+            unlink(path);
+    if (!values_path(file, NULL, path))
+        rmdir(path);
+}
+
+int snapshot_values_export(struct cli *cli, const struct snapshot_model *model, const char *file)
+{
+    struct snapshot_values values;
+    size_t lacking;
+    snapshot_values_of(model, &values);
+    int code = snapshot_values_fetch(cli, model, &values, file, &lacking);
     if (!code && lacking)
         cli_note("%zu of %zu values are on no node any more (they stay a minute after the cut): "
                  "the jobs that need them restart, or stay behind",

@@ -13,6 +13,13 @@
  * no node has any more: their jobs restart. Returns an exit code, after one line when it failed. */
 int snapshot_values_export(struct cli *cli, const struct snapshot_model *model, const char *file);
 
+/* Likewise, of these, and marks those that came; *lacking: how many no node has any more. */
+int snapshot_values_fetch(struct cli *cli, const struct snapshot_model *model,
+                          struct snapshot_values *values, const char *file, size_t *lacking);
+
+/* Removes FILE.values and those of these values that are in it. */
+void snapshot_values_remove(const struct snapshot_values *values, const char *file);
+
 /* Marks those whose bytes are beside the file, as they were: reads and hashes each. Returns how
  * many. */
 size_t snapshot_values_look(struct snapshot_values *values, const char *file);

@@ -12,8 +12,9 @@
 
 #include "clients/cli.h"
 #include "clients/input/content.h"
+#include "shared/base/limits.h"
 
-#define UPLOAD_WINDOW 8 /* chunks without an answer: as many as a broker lets a client have */
+#define UPLOAD_WINDOW VALUE_CHUNKS_CREDIT /* chunks without an answer */
 /* Beginnings in a row without a segment more: then something is wrong that does not pass. With
  * pauses up to half a second, some 5 s: as long as a client is patient without a coordinator. */
 #define UPLOAD_TRIES 16

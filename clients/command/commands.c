@@ -178,8 +178,10 @@ static const char snapshot_restore_details[] =
     "Makes the data directories of a fresh cluster: accounts, values and messages in transit as\n"
     "they were, and the running jobs as far as the log knew them. What was in the channels is\n"
     "sent again, in its order, before anything new. A job restarts when values of it are not in\n"
-    "FILE.values. `conclave up --restore FILE` does both. It refuses a directory with data in it\n"
-    "(2), a snapshot that does not verify (1), and a partial one (2), saying what would be lost.\n"
+    "FILE.values. `conclave up --restore FILE` does both. With the id of a snapshot, of a cluster\n"
+    "that runs, the values come from its nodes; when some are there no more it says so, and ends\n"
+    "(2), but with --force. It refuses a directory with data in it (2), a snapshot that does not\n"
+    "verify (1), and a partial one (2), saying what would be lost.\n"
     "--json: {snapshot_id, dir, nodes}.\n"
     "\n"
     "With --node it puts accounts, values and transfers in transit of one node back into its\n"
@@ -218,7 +220,8 @@ static const char status_details[] =
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
     "committed, refused, forbidden, insecure,\n"
-    "disk_full, longest_turn_us, longest_turn_in, longest_turn_own_us, longest_turn_own_in,\n"
+    "disk_full, held_bytes, spilled_bytes, unspillable, short_of_memory, longest_turn_us, "
+    "longest_turn_in, longest_turn_own_us, longest_turn_own_in,\n"
     "longest_turn_page_faults, longest_turn_blocked, refusal, version}],\n"
     "jobs: {queued, running, done, failed, cancelled}, kept: {jobs, bytes, jobs_max, bytes_max},\n"
     "brokers: [{address, alive, coordinator, forwarded, rejected, refused, keys_refused,\n"
@@ -320,7 +323,7 @@ static const char map_details[] =
     "  :::: FILE          its lines, - for stdin; also empty ones, and those that begin with #\n"
     "  --csv FILE         its rows; the header names the columns: {name}, or {1} {2}\n"
     "  --array 1-50:2     1, 3, 5 and so on\n"
-    "  --files 'data/*'   files, sorted by name; no match is an error; only with --dry-run yet\n"
+    "  --files 'data/*'   files, sorted by name; no match is an error. Each goes with its task\n"
     "  else               the lines of stdin; when that is a terminal, exit code 2\n"
     "--csv, --array and --files may also stand at the very end, unless -- was used.\n"
     "\n"
@@ -328,9 +331,17 @@ static const char map_details[] =
     "  {}    the input               {.}   without extension    {#}   the task's number, from 1\n"
     "  {/}   its base name           {//}  its directory        {/.}  base name, no extension\n"
     "  {2}   the second of several   {name}  of that column     {2/} {name.}  and so on: both\n"
-    "Without any of these the inputs are appended, unless they are the stdin (--stdin). A {} that\n"
-    "is a word of its own becomes one word for each of several inputs. Other braces stay. With\n"
-    "--sh inputs are quoted, whatever bytes they have, so {} itself must not stand in quotes.\n"
+    "Without any of these the inputs are appended, unless they are the stdin (--stdin; with "
+    "--files\n"
+    "that is what is in the file). A {} that is a word of its own becomes one word for each of\n"
+    "several inputs. Other braces stay. With --sh inputs are quoted, whatever bytes they have, so\n"
+    "{} itself must not stand in quotes. CONCLAVE_INPUT has the input, too; one of more than 128 "
+    "KiB\n"
+    "with that name is in the file CONCLAVE_INPUT_FILE instead.\n"
+    "\n"
+    "Files of --files and --upload are in the task's directory under the names that they are "
+    "given,\n"
+    "up to 1 GiB of them for a task and 8 GiB for the job.\n"
     "\n"
     "Examples:\n"
     "  conclave map gzip -9 {} ::: /srv/a.txt /srv/b.txt\n"
@@ -344,8 +355,9 @@ static const char map_details[] =
     "tasks are done, 1 when some failed or were lost, 5 when the job was cancelled.\n"
     "--reduce folds what the tasks wrote to stdout, in input order, by an operator (op add), once\n"
     "all are done; `submit reduce NAME job:ID` does so later.\n"
-    "Not possible yet: --files (but with --dry-run), --upload, --collect, --speculate, and more\n"
-    "than 64 KiB of output a stream and task.\n"
+    "--speculate: when no task waits any more, one that takes twice what the others took on\n"
+    "average, and 3 s at least, is executed on another node, too; the first that is done "
+    "counts.\n"
     "--json prints the finished job as `job show` does; with --dry-run {task, inputs, command} "
     "for\n"
     "each task, one a line.";
@@ -479,7 +491,7 @@ const struct command commands[] = {
      NULL, snapshot_export_run},
     {"snapshot verify", "ID|FILE", "Check that a snapshot is consistent", snapshot_verify_details,
      snapshot_verify_options, snapshot_verify_run},
-    {"snapshot restore", "FILE", "Prepare a fresh cluster that continues from a snapshot",
+    {"snapshot restore", "FILE|ID", "Prepare a fresh cluster that continues from a snapshot",
      snapshot_restore_details, snapshot_restore_options, snapshot_restore_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details,
      status_options, status_run},

@@ -1,12 +1,15 @@
 /* job_tasks.c - conclave job tasks, output, log: what the tasks of a job came to. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "clients/command/commands.h"
 #include "clients/local/outfile.h"
-#include "clients/map/outputs.h"
+#include "clients/map/follow.h"
 #include "clients/map/task_cluster.h"
 #include "clients/show/tasks.h"
+#include "shared/base/error.h"
+#include "shared/base/memory.h"
 
 static struct {
     const char *tasks, *state, *dir;
@@ -154,22 +157,39 @@ static int write_outputs(struct task_cluster *cluster, const struct task_choice 
     return code;
 }
 
+static int note_saved(const struct outputs_saved *saved)
+{
+    outputs_saved_note(saved, options.dir);
+    note_missing(saved->missing);
+    return EXIT_OK;
+}
+
+static int follow_outputs(struct task_cluster *cluster, const struct task_choice *choice)
+{
+    struct follow *follow = mem_new(1, sizeof *follow);
+    const struct task_source *source = &follow->source;
+    struct text why = {0};
+    int error = OK,
+        code = follow_begin(follow, task_cluster_source(cluster), choice, NULL, options.dir);
+    while (!code && !error)
+        error = source->wait(source->context, &why);
+    if (!code && error == ERR_NOT_FOUND)
+        error = follow_rest(follow, &why);
+    if (!code)
+        code = error ? task_cluster_explain(cluster, &why) : note_saved(&follow->saved);
+    code = follow_end(follow, code);
+    free(follow);
+    return code;
+}
+
 static int save_outputs(struct task_cluster *cluster, const struct task_choice *choice)
 {
-    const struct task_source *source = task_cluster_source(cluster);
     struct outputs_saved saved;
     struct text why = {0};
-    int error = OK;
-    while (options.follow && !error)
-        error = source->wait(source->context, &why);
-    if (!error || error == ERR_NOT_FOUND)
-        error = outputs_save(source, choice, options.dir, &saved, &why);
-    if (error)
-        return task_cluster_explain(cluster, &why);
-    cli_note("%" PRIu64 " files are written to %s, %" PRIu64 " were there", saved.written,
-             options.dir, saved.present);
-    note_missing(saved.missing);
-    return EXIT_OK;
+    if (options.follow)
+        return follow_outputs(cluster, choice);
+    int error = outputs_save(task_cluster_source(cluster), choice, options.dir, &saved, &why);
+    return error ? task_cluster_explain(cluster, &why) : note_saved(&saved);
 }
 
 static int check_output(void)

@@ -39,7 +39,7 @@ const struct option_spec map_options[] = {
     {"link", OPTION_FLAG, &options.request.inputs.link, 0, 0, NULL,
      "several ::: side by side, instead of each with each"},
     {"stdin", OPTION_FLAG, &options.request.on_stdin, 0, 0, NULL,
-     "the input is what the command reads, instead of an argument"},
+     "the input, or its file, is what the command reads, instead of an argument"},
     {"dry-run", OPTION_FLAG, &options.dry_run, 0, 0, NULL, "print the commands, and run none"},
     {"retries", OPTION_U64, &options.request.retries, 0, TASK_RETRIES_MAX, "N",
      "more attempts after an exit code other than 0, or the time limit (0)"},
@@ -64,8 +64,10 @@ const struct option_spec map_options[] = {
     {"speculate", OPTION_FLAG, &options.request.speculate, 0, 0, NULL,
      "run a second copy of what is slow near the end"},
     {"reduce", OPTION_WORD, &options.reduce, 0, 0, "OPERATOR", "fold the outputs"},
-    {"dir", OPTION_WORD, &options.wait.dir, 0, 0, "DIR", "write all outputs and files there"},
-    {"joblog", OPTION_WORD, &options.wait.joblog, 0, 0, "FILE", "write a log as GNU parallel does"},
+    {"dir", OPTION_WORD, &options.wait.dir, 0, 0, "DIR",
+     "write all outputs and files there, as tasks end"},
+    {"joblog", OPTION_WORD, &options.wait.joblog, 0, 0, "FILE",
+     "write a log as GNU parallel does, as tasks end"},
     {"tag", OPTION_FLAG, &options.wait.tag, 0, 0, NULL, "begin each line with its input and a tab"},
     {"u", OPTION_FLAG, &options.wait.unordered, 0, 0, NULL, "print outputs as tasks end"},
     {"no-wait", OPTION_FLAG, &options.no_wait, 0, 0, NULL,
@@ -301,9 +303,7 @@ static int run(struct cli *cli, struct message *spec, struct inputs *inputs)
     if (code)
         return code;
     task_files_begin(&files);
-    int error = map_job_supported(&spec->as.task_spec, &why);
-    if (!error)
-        error = task_files_upload(&files, &options.request.uploads, spec, &why);
+    int error = task_files_upload(&files, &options.request.uploads, spec, &why);
     if (!error)
         error = map_job_content(spec, inputs, &files, &content, &why);
     if (!error)

@@ -67,12 +67,11 @@ static int write_node(const struct snapshot_model *model, const struct snapshot_
     return error ? error : write_share(model, dir, id, why);
 }
 
-int snapshot_write_shares(const struct snapshot_model *model, const struct snapshot_values *values,
-                          const char *file, const char *dir, char *why)
+int snapshot_make_fresh(const char *dir, bool *made, char *why)
 {
     char path[LOCAL_PATH_MAX];
-    int error = OK;
-    if (mkdir(dir, 0777) && errno != EEXIST) {
+    *made = !mkdir(dir, 0777);
+    if (!*made && errno != EEXIST) {
         text_format(why, TEXT_MAX, "cannot make %s: %s", dir, strerror(errno));
         return ERR_IO;
     }
@@ -83,6 +82,14 @@ int snapshot_write_shares(const struct snapshot_model *model, const struct snaps
                         path);
             return ERR_EXISTS;
         }
+    return OK;
+}
+
+int snapshot_write_shares(const struct snapshot_model *model, const struct snapshot_values *values,
+                          const char *file, const char *dir, char *why)
+{
+    bool made;
+    int error = snapshot_make_fresh(dir, &made, why);
     for (uint64_t id = 1; id <= model->n_nodes && !error; id++)
         error = write_node(model, values, file, dir, id, why);
     return error;

@@ -6,16 +6,25 @@
 #include "clients/cli.h"
 #include "shared/snapshot/settle.h"
 
-/* `file`: beside which the values are; NULL: nowhere. All of it: refuses a snapshot that is not
- * consistent, or partial unless `force`; settles it, says what becomes of the jobs, writes the
- * shares of a new cluster with so many voters (0: the default). Returns an exit code, after one
- * line or more. */
-int snapshot_restore_into(struct snapshot_model *model, const char *file, const char *dir,
-                          uint64_t voters, bool force);
+/* Where the values of a snapshot are: beside its file; or (file NULL) still in the cluster. */
+struct restore_source {
+    const char *file;
+    struct cli *cli;
+};
 
-/* Writes DIR/nodeN/restore for every node of a settled model, and the values that are here; makes
- * DIR. `file`: as above. ERR_EXISTS when one of
- * these directories has something in it, ERR_IO, with one line in `why` (TEXT_MAX bytes). */
+/* All of it: refuses a snapshot that is not consistent, and, unless `force`, one that is partial,
+ * or of whose values some are in the cluster no more; settles it, says what becomes of the jobs,
+ * writes the shares of a new cluster with so many voters (0: the default). Returns an exit code,
+ * after one line or more. */
+int snapshot_restore_into(struct snapshot_model *model, struct restore_source source,
+                          const char *dir, uint64_t voters, bool force);
+
+/* Makes DIR, if it is not there (*made). ERR_EXISTS when a node's directory in it has something in
+ * it, ERR_IO, with one line in `why` (TEXT_MAX bytes). */
+int snapshot_make_fresh(const char *dir, bool *made, char *why);
+
+/* Writes DIR/nodeN/restore for every node of a settled model, and those of the values that are
+ * beside the file; makes DIR. Fails as snapshot_make_fresh() does. */
 int snapshot_write_shares(const struct snapshot_model *model, const struct snapshot_values *values,
                           const char *file, const char *dir, char *why);
 

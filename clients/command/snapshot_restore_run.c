@@ -2,9 +2,11 @@
  * --restore` does first. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "clients/command/commands.h"
 #include "clients/local/founded.h"
+#include "clients/local/local.h"
 #include "clients/ask/snapshot_fetch.h"
 #include "clients/ask/snapshot_values.h"
 #include "clients/command/snapshot_restore.h"
@@ -27,7 +29,8 @@ const struct option_spec snapshot_restore_options[] = {
      "only this node's ledger, back into the cluster in DIR, which must not run"},
     {"dry-run", OPTION_FLAG, &options.dry_run, 0, 0, NULL,
      "with --node: say what would be counted twice or missing, change nothing"},
-    {"force", OPTION_FLAG, &options.force, 0, 0, NULL, "also restore a partial snapshot"},
+    {"force", OPTION_FLAG, &options.force, 0, 0, NULL,
+     "also restore a partial snapshot, or without values that are gone"},
     {0}};
 
 static int refuse_violations(const struct snapshot_model *model)
@@ -77,11 +80,54 @@ static int prepare_record(const struct snapshot_model *model, const char *dir, c
     return founded_write(dir, &is, false, why);
 }
 
-int snapshot_restore_into(struct snapshot_model *model, const char *file, const char *dir,
-                          uint64_t voters, bool force)
+/* From the cluster into DIR/restore.values, from where the nodes' directories get them. When it
+ * fails DIR is as it was. */
+static int fetch_values(struct cli *cli, const struct snapshot_model *model,
+                        struct snapshot_values *values, const char *dir, bool force,
+                        char file[LOCAL_PATH_MAX])
+{
+    char why[TEXT_MAX];
+    bool made;
+    size_t lacking;
+    if (local_path(dir, "restore", file))
+        return cli_fail(EXIT_USAGE, "%s: the path is too long", dir);
+    if (snapshot_make_fresh(dir, &made, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    int code = snapshot_values_fetch(cli, model, values, file, &lacking);
+    if (!code && lacking && !force)
+        code = cli_fail(EXIT_USAGE,
+                        "%zu of %zu values that its jobs need are on no node any more (they stay a "
+                        "minute after the cut): export a snapshot soon after it is taken, or "
+                        "restore this one without them, with --force",
+                        lacking, values->n);
+    if (!code)
+        return EXIT_OK;
+    snapshot_values_remove(values, file);
+    if (made)
+        rmdir(dir);
+    return code;
+}
+
+static int write_all(struct snapshot_model *model, const struct snapshot_values *values,
+                     const char *file, const char *dir, uint64_t voters)
 {
     char why[TEXT_MAX];
     struct restore_notes notes = {0};
+    int code = EXIT_OK;
+    snapshot_settle(model, values, &notes);
+    found(model, voters);
+    if (snapshot_write_shares(model, values, file, dir, why) || prepare_record(model, dir, why))
+        code = cli_fail(EXIT_USAGE, "%s", why);
+    for (size_t i = 0; i < notes.lines.n && !code; i++)
+        cli_note("%s", notes.lines.at[i]);
+    restore_notes_clear(&notes);
+    return code;
+}
+
+int snapshot_restore_into(struct snapshot_model *model, struct restore_source source,
+                          const char *dir, uint64_t voters, bool force)
+{
+    char fetched[LOCAL_PATH_MAX];
     struct snapshot_values values;
     if (voters > model->n_nodes)
         return cli_fail(EXIT_USAGE, "--voters %" PRIu64 ": the snapshot is of %zu nodes", voters,
@@ -92,17 +138,24 @@ int snapshot_restore_into(struct snapshot_model *model, const char *file, const 
     if (code)
         return code;
     snapshot_values_of(model, &values);
-    if (file)
-        snapshot_values_look(&values, file);
-    snapshot_settle(model, &values, &notes);
-    found(model, voters);
-    if (snapshot_write_shares(model, &values, file, dir, why) || prepare_record(model, dir, why))
-        code = cli_fail(EXIT_USAGE, "%s", why);
-    for (size_t i = 0; i < notes.lines.n && !code; i++)
-        cli_note("%s", notes.lines.at[i]);
+    if (source.file)
+        snapshot_values_look(&values, source.file);
+    else
+        code = fetch_values(source.cli, model, &values, dir, force, fetched);
+    if (!code)
+        code = write_all(model, &values, source.file ? source.file : fetched, dir, voters);
+    if (!source.file)
+        snapshot_values_remove(&values, fetched);
     snapshot_values_clear(&values);
-    restore_notes_clear(&notes);
     return code;
+}
+
+/* An id names a snapshot of a cluster that is there. */
+static struct restore_source source_of(struct cli *cli, const char *word)
+{
+    struct snapshot_name name;
+    bool is_id = !snapshot_name_parse(slice_of(word), &name);
+    return (struct restore_source){is_id ? NULL : word, cli};
 }
 
 int snapshot_restore_run(struct cli *cli, int n_words, char **words)
@@ -110,7 +163,9 @@ int snapshot_restore_run(struct cli *cli, int n_words, char **words)
     char name[SNAPSHOT_NAME_MAX];
     struct snapshot_model *model = NULL;
     if (!n_words)
-        return cli_fail(EXIT_USAGE, "a file that `conclave snapshot export` wrote is needed");
+        return cli_fail(EXIT_USAGE,
+                        "a file that `conclave snapshot export` wrote is needed, or the id "
+                        "of a snapshot");
     if (options.node ? options.voters || options.force : options.dry_run)
         return cli_fail(EXIT_USAGE, options.node ? "--voters and --force do not go with --node"
                                                  : "--dry-run goes with --node");
@@ -125,7 +180,8 @@ int snapshot_restore_run(struct cli *cli, int n_words, char **words)
         return code;
     }
     if (!code)
-        code = snapshot_restore_into(model, words[0], options.dir, options.voters, options.force);
+        code = snapshot_restore_into(model, source_of(cli, words[0]), options.dir, options.voters,
+                                     options.force);
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:s, s:s, s:I}", "snapshot_id",
                                       snapshot_name_text(&model->name, name), "dir", options.dir,

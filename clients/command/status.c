@@ -70,6 +70,25 @@ static void print_loops(const struct cluster_view *view)
                worst->turn_own_us % MS_US / 100);
 }
 
+/* Nodes whose values have more bytes than they may have in memory. */
+static void print_memory(const struct cluster_view *view)
+{
+    const struct wire_node_row *rows = NULL;
+    size_t n = 0;
+    cluster_nodes(view, &rows, &n);
+    for (size_t i = 0; i < n; i++) {
+        char held[RENDER_SIZE_MAX], spilled[RENDER_SIZE_MAX];
+        if (!rows[i].spilled_bytes && !rows[i].pressed && !rows[i].unspillable)
+            continue;
+        printf("memory       node %" PRIu64 " holds %s of values in memory, %s on its disk%s\n",
+               rows[i].node, render_size(rows[i].held_bytes, held),
+               render_size(rows[i].spilled_bytes, spilled),
+               rows[i].unspillable ? ", which has no room for more"
+               : rows[i].pressed   ? "; it is short of memory"
+                                   : "");
+    }
+}
+
 static void print_kept(const struct wire_status *status)
 {
     char bytes[RENDER_SIZE_MAX], most[RENDER_SIZE_MAX];
@@ -133,6 +152,7 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
         printf("coordinator  none\n");
     }
     print_loops(view);
+    print_memory(view);
     print_keys(cli, view);
     print_nodes(view);
     printf("\n");

@@ -107,7 +107,8 @@ static int prepare(void)
     if (!code && model && config.nodes && config.nodes != model->n_nodes)
         code = cli_fail(EXIT_USAGE, "--nodes: the snapshot is of %zu nodes", model->n_nodes);
     else if (!code && model)
-        code = snapshot_restore_into(model, restore, config.dir, config.voters, false);
+        code = snapshot_restore_into(model, (struct restore_source){.file = restore}, config.dir,
+                                     config.voters, false);
     if (!config.nodes && model)
         config.nodes = model->n_nodes;
     snapshot_model_destroy(&model);

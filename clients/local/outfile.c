@@ -81,15 +81,17 @@ static int follow(struct outfile *out, bool *descriptor)
 static int open_in_place(struct outfile *out, int flags)
 {
     fflush(stdout); /* which may be the same file */
-    int fd = open(out->target, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC | flags);
+    int fd = open(out->target, O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC | flags, NEW_MODE);
     if (fd < 0)
         return ERR_IO;
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     out->file = fdopen(fd, "a");
+    if (!out->file || flags & O_CREAT)
+        return out->file ? OK : ERR_IO;
     /* A reader that goes is an error as a full disk is, not the end of the process. */
     out->on_pipe = signal(SIGPIPE, SIG_IGN);
     out->ignores_pipe = true;
-    return out->file ? OK : ERR_IO;
+    return OK;
 }
 
 /* The new file stands in for the old one, so it takes over who may read it. */
@@ -247,6 +249,21 @@ int outfile_resume(struct outfile *out, const char *what, const char *path, cons
     if (find_target(out, &old, &is_new, &in_place))
         return explain_open(what, path);
     int error = in_place ? open_in_place(out, 0) : open_part(out, is_new ? NULL : &old, tag);
+    return error ? explain_open(what, path) : EXIT_OK;
+}
+
+int outfile_grow(struct outfile *out, const char *what, const char *path)
+{
+    struct stat old;
+    bool is_new, in_place = false;
+    *out = (struct outfile){.path = path};
+    if (!strcmp(path, "-")) {
+        out->file = stdout;
+        return EXIT_OK;
+    }
+    int error = find_target(out, &old, &is_new, &in_place);
+    if (!error)
+        error = open_in_place(out, in_place ? 0 : O_CREAT | O_TRUNC);
     return error ? explain_open(what, path) : EXIT_OK;
 }
 

@@ -35,6 +35,10 @@ int outfile_open(struct outfile *out, const char *what, const char *path);
  * What is written in place (out->resumes is false) starts again at its beginning. */
 int outfile_resume(struct outfile *out, const char *what, const char *path, const char *tag);
 
+/* For what grows while others read it, as a log does: written in place, and empty at first. What
+ * was written when the command is ended stays. The same codes and lines. */
+int outfile_grow(struct outfile *out, const char *what, const char *path);
+
 /* Closes it. With EXIT_OK it becomes `path`, unless it could not be written: EXIT_FAILED after one
  * line. With any other code nothing is left of it, except what a device or a FIFO has taken, and
  * what can be resumed unless the code is EXIT_FAILED. Returns the code. */

@@ -9,20 +9,6 @@
 _Static_assert(sizeof(struct wire_submit) == sizeof(struct wire_submit_commands),
                "both submits say the same");
 
-int map_job_supported(const struct wire_task_spec *spec, struct text *why)
-{
-    const struct {
-        bool asked;
-        const char *what;
-    } later[] = {{spec->speculate, "--speculate is not possible yet"}};
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (later[i].asked) {
-            text_add(why, "%s", later[i].what);
-            return ERR_UNSUPPORTED;
-        }
-    return OK;
-}
-
 /* --- the stored value --- */
 
 struct sinks {
@@ -83,6 +69,7 @@ struct wire_task_options map_job_options(const struct wire_task_spec *spec)
                                       .max_fails = spec->max_fails,
                                       .max_fails_percent = spec->max_fails_ppm / 10000,
                                       .at_most_once = spec->at_most_once,
+                                      .speculate = spec->speculate,
                                       .slots = spec->slots > 1 ? spec->slots : 0,
                                       .bundles =
                                           spec->collect.n || spec->max_output > MAP_ROW_BYTES};

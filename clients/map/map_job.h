@@ -13,9 +13,6 @@
  * keep. */
 #define MAP_ROW_BYTES (64 * KIB_BYTES)
 
-/* What the nodes cannot do yet: ERR_UNSUPPORTED with one line in `why`. */
-int map_job_supported(const struct wire_task_spec *spec, struct text *why);
-
 /* Makes the content of a stored value of the format "tasks" (caller clears in any case): the
  * specification, and a record for each input, whose files are added to `files` (it has the
  * uploads). OK, or an error with one line in `why`; none when a signal came. */

@@ -2,13 +2,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "clients/local/outfile.h"
-#include "clients/map/outputs.h"
+#include "clients/map/follow.h"
 #include "clients/map/task_cluster.h"
 #include "clients/show/render.h"
 #include "clients/show/tasks.h"
+#include "shared/base/memory.h"
 
 static const struct task_choice all;
 
@@ -22,9 +23,8 @@ static int explain(const struct task_cluster *cluster, int error, const struct t
     return error ? task_cluster_explain(cluster, why) : EXIT_OK;
 }
 
-static int wait_for_all(struct task_cluster *cluster)
+static int wait_for_all(struct task_cluster *cluster, const struct task_source *source)
 {
-    const struct task_source *source = task_cluster_source(cluster);
     struct text why = {0};
     int error = OK;
     while (!error)
@@ -32,10 +32,11 @@ static int wait_for_all(struct task_cluster *cluster)
     return explain(cluster, error == ERR_NOT_FOUND ? OK : error, &why);
 }
 
-static int write_outputs(struct task_cluster *cluster, const struct map_wait *wait)
+static int write_outputs(struct task_cluster *cluster, const struct task_source *source,
+                         const struct map_wait *wait)
 {
     struct text why = {0};
-    struct outputs outputs = {.source = task_cluster_source(cluster),
+    struct outputs outputs = {.source = source,
                               .choice = &all,
                               .streams = {true, false},
                               .tag = wait->tag,
@@ -44,27 +45,23 @@ static int write_outputs(struct task_cluster *cluster, const struct map_wait *wa
     return explain(cluster, outputs_write(&outputs, stdout, &why), &why);
 }
 
-static int save(struct task_cluster *cluster, const char *dir)
+/* To the end of the job: log and files are written on the way. */
+static int follow_job(struct cli *cli, struct task_cluster *cluster, const struct map_wait *wait)
 {
+    struct follow *follow = mem_new(1, sizeof *follow);
     struct text why = {0};
-    struct outputs_saved saved;
-    int code =
-        explain(cluster, outputs_save(task_cluster_source(cluster), &all, dir, &saved, &why), &why);
+    int code = follow_begin(follow, task_cluster_source(cluster), &all, wait->joblog, wait->dir);
+    if (!code && !wait->dir && !cli->json && !wait->parts)
+        code = write_outputs(cluster, &follow->source, wait);
     if (!code)
-        cli_note("%" PRIu64 " files are written to %s, %" PRIu64 " were there", saved.written, dir,
-                 saved.present);
+        code = wait_for_all(cluster, &follow->source); /* also when nothing of the rest is shown */
+    if (!code)
+        code = explain(cluster, follow_rest(follow, &why), &why);
+    if (!code && wait->dir)
+        outputs_saved_note(&follow->saved, wait->dir);
+    code = follow_end(follow, code);
+    free(follow);
     return code;
-}
-
-static int write_log(struct task_cluster *cluster, const char *path)
-{
-    struct text why = {0};
-    struct outfile out;
-    int code = outfile_open(&out, "--joblog", path);
-    if (code)
-        return code;
-    code = explain(cluster, outputs_log(task_cluster_source(cluster), &all, out.file, &why), &why);
-    return outfile_close(&out, code);
 }
 
 /* The last line, and what the job came to. */
@@ -83,11 +80,9 @@ static int conclude(struct cli *cli, const struct task_cluster *cluster,
     return task_sum_code(&sum);
 }
 
-static void say_it_goes_on(job_id_t job, int code)
+static void say_it_goes_on(job_id_t job)
 {
     char id[JOB_TEXT_MAX];
-    if (code != EXIT_TIMEOUT && code < 128)
-        return;
     job_id_text(job, id);
     cli_note("job %s goes on; `conclave job output %s --follow` shows what it writes, `conclave "
              "job cancel %s` ends it",
@@ -103,19 +98,15 @@ int map_wait(struct cli *cli, job_id_t job, const struct map_wait *wait)
                                              .bar = true,
                                              .content = wait->content};
     int code = task_cluster_open(cli, job, &wants, &cluster);
+    bool opened = !code;
     if (!code)
-        code = wait->dir || cli->json || wait->parts ? wait_for_all(cluster)
-                                                     : write_outputs(cluster, wait);
-    if (!code)
-        code = wait_for_all(cluster); /* also when nothing of the rest is shown */
-    if (!code && wait->dir)
-        code = save(cluster, wait->dir);
-    if (!code && wait->joblog)
-        code = write_log(cluster, wait->joblog);
+        code = follow_job(cli, cluster, wait);
+    /* Also when its outputs cannot be written here. */
+    bool finished = opened && render_job_is_finished(task_cluster_row(cluster));
     if (!code && !(code = conclude(cli, cluster, wait)) && wait->parts)
         code = parts_add_outputs(wait->parts, task_cluster_source(cluster));
-    else if (code)
-        say_it_goes_on(job, code);
+    else if (code == EXIT_TIMEOUT || code >= 128 || (opened && !finished))
+        say_it_goes_on(job);
     task_cluster_destroy(&cluster);
     return code;
 }

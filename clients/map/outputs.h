@@ -31,6 +31,9 @@ struct outputs_saved {
     uint64_t missing;          /* tasks that have not ended */
 };
 
+/* One line on stderr. */
+void outputs_saved_note(const struct outputs_saved *saved, const char *dir);
+
 /* Writes DIR/17.out, DIR/17.err if there is something in it, DIR/17/PATH for what was collected,
  * and DIR/joblog.tsv: each whole or not at all. What is there already, with the same bytes, stays.
  * Nothing is written outside of DIR, whatever the paths are. OK, or an error with one line in

@@ -220,3 +220,9 @@ int outputs_save(const struct task_source *source, const struct task_choice *cho
         error = ERR_IO;
     return error;
 }
+
+void outputs_saved_note(const struct outputs_saved *saved, const char *dir)
+{
+    cli_note("%" PRIu64 " files are written to %s, %" PRIu64 " were there", saved->written, dir,
+             saved->present);
+}

@@ -38,7 +38,7 @@ static int complain(struct text *why, int error, const char *path, const char *w
 }
 
 /* What a link leads to may be another file tomorrow, and elsewhere: it is to be named itself. */
-static int open_file(const char *path, int *fd, bool *executable, struct text *why)
+static int open_file(const char *path, int *fd, uint64_t *len, bool *executable, struct text *why)
 {
     struct stat about;
     char what[TEXT_MAX / 4];
@@ -58,6 +58,7 @@ static int open_file(const char *path, int *fd, bool *executable, struct text *w
                                                  "an archive of it"
                                                : " is no regular file");
     }
+    *len = (uint64_t)about.st_size;
     *executable = about.st_mode & 0111;
     return OK;
 }
@@ -115,11 +116,14 @@ static int read_file(struct task_files *files, const char *path, int fd, struct 
 static int take(struct task_files *files, const char *path, struct task_file *out, struct text *why)
 {
     int fd;
+    uint64_t len;
     *out = (struct task_file){.offset = files->spool.len};
-    int error = open_file(path, &fd, &out->executable, why);
+    int error = open_file(path, &fd, &len, &out->executable, why);
     if (error)
         return error;
-    error = read_file(files, path, fd, out, why);
+    error = check_length(files, path, len, why); /* it may still grow while it is read */
+    if (!error)
+        error = read_file(files, path, fd, out, why);
     close(fd);
     return error;
 }

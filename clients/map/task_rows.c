@@ -29,14 +29,18 @@ bool task_rows_view(const struct task_row *row, uint64_t task, struct task_view 
     if (task < row->first || task - row->first >= row->count || row->state < 1 ||
         row->state > sizeof states / sizeof *states)
         return false;
-    bool exited = !row->signal && !row->limit && row->attempts && !row->reason.len;
+    bool exited =
+        !row->signal && !(row->flags & TASK_ROW_LIMIT) && row->attempts && !row->reason.len;
     out->task = task;
     out->state = states[row->state - 1];
     out->node = row->node;
     out->attempt = row->attempts;
     out->exit = exited && out->state != VIEW_LOST ? (int)(row->exit & INT32_MAX) : -1;
     out->signal = (int)(row->signal & INT32_MAX);
-    out->time_limit = row->limit;
+    out->time_limit = row->flags & TASK_ROW_LIMIT;
+    out->copy = row->flags & TASK_ROW_COPY     ? COPY_COUNTS
+                : row->flags & TASK_ROW_COPIED ? COPY_STOPPED
+                                               : COPY_NONE;
     out->reason = row->reason;
     out->started_ms = row->started_ms;
     out->wall_us = row->wall_us / row->count; /* of a range it is that of all */

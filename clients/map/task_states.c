@@ -9,6 +9,7 @@ struct task_states_row {
     uint64_t first, count;
     enum task_view_state state;
     uint64_t attempt, node;
+    bool copied;
     int exit, signal;
     char reason[TASK_REASON_MAX + 1];
 };
@@ -29,6 +30,7 @@ static void take_row(const struct wire_task_exception *it, struct task_states_ro
                                     .state = state_of(it->state),
                                     .attempt = it->attempts,
                                     .node = it->node,
+                                    .copied = it->copy > 0,
                                     .exit = -1,
                                     .signal = (int)it->signal};
     text_copy(row->reason, sizeof row->reason, it->reason);
@@ -80,6 +82,7 @@ void task_states_view(const struct task_states *states, uint64_t task, struct ta
     out->state = row->state;
     out->attempt = row->attempt;
     out->node = row->node;
+    out->copy = row->copied ? COPY_RUNS : COPY_NONE;
     out->exit = row->exit;
     out->signal = row->signal;
     out->reason = slice_of(row->reason);

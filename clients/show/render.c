@@ -96,6 +96,10 @@ json_t *render_node(const struct wire_node_row *row)
     json_object_set_new(node, "forbidden", count(row->forbidden));
     json_object_set_new(node, "insecure", json_boolean(row->insecure));
     json_object_set_new(node, "disk_full", json_boolean(row->full));
+    json_object_set_new(node, "held_bytes", count(row->held_bytes));
+    json_object_set_new(node, "spilled_bytes", count(row->spilled_bytes));
+    json_object_set_new(node, "unspillable", json_boolean(row->unspillable));
+    json_object_set_new(node, "short_of_memory", json_boolean(row->pressed));
     json_object_set_new(node, "longest_turn_us", count(row->turn_us));
     json_object_set_new(node, "longest_turn_own_us", count(row->turn_own_us));
     json_object_set_new(node, "longest_turn_in", render_text(row->turn_in));

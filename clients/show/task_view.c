@@ -75,6 +75,14 @@ static const char *number_text(uint64_t number, char at[24])
     return at;
 }
 
+/* "1+": a second worker executes, or executed, the same attempt. */
+static const char *attempt_text(const struct task_view *view, char at[24])
+{
+    char number[24];
+    text_format(at, 24, "%s%s", number_text(view->attempt, number), view->copy ? "+" : "");
+    return at;
+}
+
 static int number_width(uint64_t total)
 {
     char room[24];
@@ -107,12 +115,19 @@ void task_table_row(const struct task_view *view, uint64_t total, bool wide, FIL
     padding = padding < INPUT_WIDTH ? INPUT_WIDTH - padding : 0;
     fprintf(out, "%*" PRIu64 " %-9s %s%*s %4s %3s %-*.*s %6s  %s\n", number_width(total),
             view->task, task_view_state_name(view->state), input, (int)padding, "",
-            number_text(view->node, node), number_text(view->attempt, attempt), ENDED_WIDTH,
+            number_text(view->node, node), attempt_text(view, attempt), ENDED_WIDTH,
             wide ? TEXT_MAX : ENDED_WIDTH, task_ended_by(view, ended), time_text(view, time),
             line[0] ? line : "-");
 }
 
 /* --- JSON --- */
+
+static json_t *copy_json(enum task_view_copy copy)
+{
+    static const char *const names[] = {
+        [COPY_RUNS] = "runs", [COPY_COUNTS] = "counts", [COPY_STOPPED] = "stopped"};
+    return copy == COPY_NONE ? json_null() : json_string(names[copy]);
+}
 
 static json_t *number(uint64_t value, bool known)
 {
@@ -145,6 +160,7 @@ json_t *task_view_json(const struct task_view *view)
     json_object_set_new(object, "state", json_string(task_view_state_name(view->state)));
     json_object_set_new(object, "node", number(view->node, view->node));
     json_object_set_new(object, "attempt", number(view->attempt, view->attempt));
+    json_object_set_new(object, "copy", copy_json(view->copy));
     json_object_set_new(object, "reason",
                         ended && view->state != VIEW_DONE ? json_string(task_ended_by(view, room))
                                                           : json_null());

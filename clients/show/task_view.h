@@ -33,12 +33,16 @@ struct task_view_output {
     uint8_t sha256[HASH_BYTES]; /* of what was kept */
 };
 
+/* Whether a second worker executed the same attempt: its outcome counts, or that of the first. */
+enum task_view_copy { COPY_NONE, COPY_RUNS, COPY_COUNTS, COPY_STOPPED };
+
 struct task_view {
     uint64_t task;        /* from 1 */
     struct slice input;   /* all inputs, with spaces between them; any bytes */
     struct slice command; /* as it was executed, quoted, one line; empty: not known */
     enum task_view_state state;
-    uint64_t node, attempt;           /* 0: none yet */
+    uint64_t node, attempt; /* 0: none yet */
+    enum task_view_copy copy;
     int exit;                         /* -1: it did not exit */
     int signal;                       /* that ended it; 0: none */
     bool time_limit;                  /* ended it */

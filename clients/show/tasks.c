@@ -36,11 +36,12 @@ void tasks_add_json(json_t *job, const struct wire_job_row *row)
         return;
     const struct wire_task_counts *it = &row->tasks.at[0];
     json_t *counts =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "total", number(it->total),
-                  "queued", number(it->queued), "running", number(it->running), "done",
-                  number(it->done), "failed", number(it->failed), "lost", number(it->lost),
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "total",
+                  number(it->total), "queued", number(it->queued), "running", number(it->running),
+                  "done", number(it->done), "failed", number(it->failed), "lost", number(it->lost),
                   "cancelled", number(it->cancelled), "attempts", number(it->attempts), "retries",
-                  number(it->retries), "after_deaths", number(it->deaths));
+                  number(it->retries), "after_deaths", number(it->deaths), "copies",
+                  number(it->copies));
     json_object_set_new(job, "schema", json_integer(1));
     json_object_set_new(job, "tasks", counts);
     json_object_set_new(job, "parent",
@@ -65,6 +66,7 @@ void tasks_show(const struct wire_job_row *row, FILE *out)
             it->queued, it->attempts);
     add(out, ": ", it->retries, "retries");
     add(out, it->retries ? ", " : ": ", it->deaths, "after a node died");
+    add(out, "; ", it->copies, it->copies == 1 ? "second copy" : "second copies");
     fprintf(out, "\n");
     if (row->parent)
         fprintf(out, "%-12s%s, of whose tasks %" PRIu64 " were done\n", "repeats",

@@ -312,6 +312,14 @@ static void take_value(struct node *node, enum event_kind kind, enum value_user 
         rafts[user][at](&node->raft, id);
 }
 
+static void take_file(struct node *node, const struct event *event)
+{
+    if (event->kind == EVENT_VALUE_KEPT)
+        runner_file_kept(&node->runner, event->value.id);
+    else
+        runner_file_failed(&node->runner, event->value.id, event->value.full);
+}
+
 static void take_event(struct node *node, const struct event *event)
 {
     switch (event->kind) {
@@ -342,8 +350,13 @@ static void take_event(struct node *node, const struct event *event)
         if (event->kind == EVENT_VALUE_FAILED && event->value.used &&
             event->value.user == USER_FOLLOWER)
             follower_value_used(&node->raft, event->value.id);
+        else if (event->value.user == USER_FILES)
+            take_file(node, event);
         else
             take_value(node, event->kind, event->value.user, event->value.id, event->value.bytes);
+        break;
+    case EVENT_SPILLED:
+        worker_spilled(&node->worker, &event->spilled);
         break;
     case EVENT_VALUE_LOST:
         repair_lost(&node->raft, event->value.id);

@@ -36,7 +36,8 @@ static struct {
     struct mailbox *_Atomic releases; /* where blocks go back to the system; NULL: at once */
     struct mailbox *_Atomic returned; /* for the loop, which has not looked yet */
     atomic_size_t kept_bytes;         /* there, and in `kept` */
-} pool;
+    atomic_size_t kept_most;
+} pool = {.kept_most = BULK_KEPT_BYTES};
 
 /* The loop's. */
 static _Thread_local bool keeps;
@@ -89,7 +90,7 @@ static void drop(void *at, size_t size)
     size_t class, rounded = large_round(size, &class);
     struct mailbox *returned = atomic_load(&pool.returned);
     struct task *block = at;
-    if (!returned || atomic_load(&pool.kept_bytes) + rounded > BULK_KEPT_BYTES) {
+    if (!returned || atomic_load(&pool.kept_bytes) + rounded > atomic_load(&pool.kept_most)) {
         release(at, rounded);
         return;
     }
@@ -115,6 +116,12 @@ void bulk_give_back(struct bulk *bulk)
 {
     (void)bulk;
     release_kept();
+}
+
+void bulk_keep_at_most(struct bulk *bulk, uint64_t bytes)
+{
+    (void)bulk;
+    atomic_store(&pool.kept_most, bytes < BULK_KEPT_BYTES ? (size_t)bytes : BULK_KEPT_BYTES);
 }
 
 size_t bulk_kept_bytes(void)

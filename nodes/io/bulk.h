@@ -29,6 +29,9 @@ struct bulk_report {
  * thread is the loop's, which keeps blocks. */
 struct bulk *bulk_start(void);
 
+/* Keeps so many bytes of blocks at most, and never more than BULK_KEPT_BYTES. Before others run. */
+void bulk_keep_at_most(struct bulk *bulk, uint64_t bytes);
+
 /* Finishes what was asked for and ends the thread. Memory that is dropped from now on is given back
  * at once. */
 void bulk_stop(struct bulk *bulk);

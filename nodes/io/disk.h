@@ -4,7 +4,7 @@
  *   DIR/lock            locked by the process that uses the directory
  *   DIR/store/data.mdb  LMDB: whose it is, the cluster's identity, boot counter, term, vote,
  *                       checkpoint, log, records (the ledger), small kept values
- *   DIR/values/JOB-OP   larger kept values, a file each
+ *   DIR/values/JOB-OP   larger kept values, a file each; JOB-OP.spilled: see disk_spill()
  *
  * Every record carries a checksum: files are untrusted, and a damaged one is refused by name. */
 #ifndef CONCLAVE_IO_DISK_H
@@ -147,8 +147,9 @@ void disk_keep_some(struct disk *disk, struct disk_value *values, size_t n);
  * changed; fails otherwise as disk_commit(). Outside of a transaction. */
 int disk_keep(struct disk *disk, struct value_id id, const struct blob *value);
 
-/* Reads `len` bytes of a kept value from `offset`, fewer at its end, and checks them; *out is new,
- * caller drops. ERR_NOT_FOUND, ERR_RANGE (offset beyond the end), ERR_CORRUPT, ERR_IO. */
+/* Reads `len` bytes of a kept or spilled value from `offset`, fewer at its end, and checks them;
+ * *out is new, caller drops. ERR_NOT_FOUND, ERR_RANGE (offset beyond the end), ERR_CORRUPT, ERR_IO.
+ */
 int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
                    struct blob **out, uint64_t *total);
 
@@ -165,6 +166,26 @@ int disk_scrub(struct disk *disk, struct scrub *scrub);
 
 /* True when the value is kept, with its file in full length. */
 bool disk_has_kept(struct disk *disk, struct value_id id);
+
+/* --- spilled values: for this life of the process only, not durable ---
+ *
+ *   DIR/values/JOB-OP.spilled    no record is theirs: the next start removes them */
+
+/* Writes some more of a value, from *offset on (0 at first), which moves on: to its length in the
+ * end. What is spilled already is not written again. ERR_FULL: there is no room for it, as far as
+ * may be taken of the disk; ERR_IO. After an error nothing of it is there. */
+int disk_spill(struct disk *disk, struct value_id id, const struct blob *value, uint64_t *offset);
+
+/* Reads some more of a spilled value, from *offset on, which moves on: to its length in the end;
+ * *out is made at offset 0, caller drops. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
+int disk_unspill(struct disk *disk, struct value_id id, struct blob **out, uint64_t *offset);
+
+/* Makes a spilled value durable, as disk_keep() does, without reading it. ERR_NOT_FOUND, ERR_FULL.
+ */
+int disk_keep_spilled(struct disk *disk, struct value_id id);
+
+/* Removes spilled values: op 0: all of the job; job 0: all. */
+void disk_forget_spilled(struct disk *disk, struct value_id id);
 
 /* Forgets kept values (op 0: all of a job). Fails as disk_commit(). Outside of a transaction. */
 void disk_drop_kept(struct disk *disk, const struct value_id *ids, size_t n);

@@ -6,6 +6,7 @@
 
 #include "nodes/io/disk.h"
 #include "nodes/io/pages.h"
+#include "shared/base/map.h"
 
 /* What to do about a damaged store: the end of every line that says there is one. */
 #define DISK_ADVICE "; move the node's directory away and start it with an empty one"
@@ -26,6 +27,7 @@ struct disk {
     uint64_t room_bytes;                              /* of data.mdb that are allocated on disk */
     MDB_txn *txn;                                     /* between disk_begin() and disk_commit() */
     _Atomic uint64_t working_since_us, written_bytes; /* read by the loop's thread */
+    struct map spilled;                               /* (job, op) -> struct spilled */
 };
 
 /* Ends the process with one line that names the file. */
@@ -85,6 +87,38 @@ bool disk_shrink(const struct disk *disk, uint64_t most_bytes);
 /* Closes what is open of the store, and opens what is there now: a number of LMDB or the system, or
  * 0. */
 int disk_reopen(struct disk *disk);
+
+/* The name of the file of a value in DIR/values, with what follows the value's own. */
+#define DISK_VALUE_NAME_MAX 56
+void disk_value_name(char at[DISK_VALUE_NAME_MAX], struct value_id id, const char *suffix);
+
+/* Files of values are checked in blocks, each by a checksum, so that a part can be checked when it
+ * is read: disk_blocks.c. `sums` of all blocks of a file, one after another; NULL: there are none,
+ * and nothing is checked. */
+#define DISK_BLOCK_BYTES     VALUE_CHUNK_BYTES
+#define DISK_BLOCK_SUM_BYTES 8
+uint64_t disk_blocks(uint64_t len);
+size_t disk_block_bytes(uint64_t len, uint64_t block);
+void disk_put_block_sums(uint8_t *sums, const struct blob *value, uint64_t from, uint64_t to);
+
+/* Writes all of it; an errno, or 0. */
+int disk_write_all(int fd, const uint8_t *at, size_t len);
+
+/* Reads a block of a file of `total` bytes; or a range, which lies within it. ERR_IO, ERR_CORRUPT.
+ */
+int disk_read_block(int fd, uint64_t total, const uint8_t *sums, uint64_t block, uint8_t *buffer);
+int disk_read_range(int fd, uint64_t total, const uint8_t *sums, uint64_t offset, uint8_t *at,
+                    size_t len);
+
+/* The record of a larger value, whose file is durable under its own name; within a transaction. */
+void disk_put_file_record(struct disk *disk, struct value_id id, uint64_t len,
+                          const uint8_t hash[HASH_BYTES], const uint8_t *sums);
+
+/* Spilled values: disk_spill.c. Reads a range as disk_read_kept() does, true; false: it is not
+ * spilled, or cannot be read. Forgets all, with their files: for disk_close(). */
+bool disk_read_spilled(struct disk *disk, struct value_id id, uint64_t offset, uint64_t len,
+                       struct blob **out, uint64_t *total);
+void disk_clear_spilled(struct disk *disk);
 
 /* Says in `why` what of data.mdb is damaged; returns ERR_CORRUPT. */
 int disk_corrupt(const struct disk *disk, struct text *why, const char *what);

@@ -286,6 +286,7 @@ void disk_close(struct disk **disk)
     *disk = NULL;
     if (!it)
         return;
+    disk_clear_spilled(it);
     if (it->env) {
         disk_unguard();
         mdb_env_sync(it->env, 1); /* without fsync, too, a clean end leaves all on disk */

@@ -19,9 +19,7 @@
 #define HEAD_BYTES (16 + HASH_BYTES) /* length, checksum, SHA-256 */
 /* Behind the head of a larger one: a checksum for each block, so that a part can be checked when it
  * is read. Stores of older builds have none: there the whole is checked when its beginning is. */
-#define BLOCK_BYTES     VALUE_CHUNK_BYTES
-#define BLOCK_SUM_BYTES 8
-#define FILE_NAME_MAX   48
+#define BLOCK_SUM_BYTES DISK_BLOCK_SUM_BYTES
 #define FILE_MODE       0644
 
 static void make_key(uint8_t key[KEY_BYTES], struct value_id id)
@@ -30,37 +28,17 @@ static void make_key(uint8_t key[KEY_BYTES], struct value_id id)
     bytes_put_be64(key + 8, id.op);
 }
 
-static void file_name(char at[FILE_NAME_MAX], struct value_id id)
-{
-    char job[JOB_TEXT_MAX];
-    text_format(at, FILE_NAME_MAX, "%s-%llu", job_id_text(id.job, job), (unsigned long long)id.op);
-}
-
 /* Made durable before more is written: a large value on a slow disk is then seen to go on. */
 #define SLICE_BYTES (8 * MIB_BYTES)
 
 /* --- files --- */
-
-static int write_all(int fd, const uint8_t *at, size_t len)
-{
-    while (len) {
-        ssize_t written = write(fd, at, len);
-        if (written < 0 && errno != EINTR)
-            return errno;
-        if (written > 0) {
-            at += written;
-            len -= (size_t)written;
-        }
-    }
-    return 0;
-}
 
 /* Leaves it to the caller to make the last slice durable. */
 static int write_slices(struct disk *disk, int fd, const struct blob *value)
 {
     for (size_t at = 0; at < value->len;) {
         size_t len = value->len - at < SLICE_BYTES ? value->len - at : SLICE_BYTES;
-        int number = write_all(fd, value->at + at, len);
+        int number = disk_write_all(fd, value->at + at, len);
         at += len;
         if (!number && at < value->len && disk->durability == DURABILITY_FSYNC && fdatasync(fd))
             number = errno;
@@ -74,21 +52,16 @@ static int write_slices(struct disk *disk, int fd, const struct blob *value)
 
 /* A file that is written, and not yet durable under its own name. */
 struct draft {
-    char name[FILE_NAME_MAX];
+    struct value_id id;
     int fd; /* -1: none */
 };
-
-static void draft_name(char at[FILE_NAME_MAX + 8], const struct draft *draft)
-{
-    text_format(at, FILE_NAME_MAX + 8, "%s.tmp", draft->name);
-}
 
 static int begin_draft(struct disk *disk, struct draft *draft, struct value_id id,
                        const struct blob *value)
 {
-    char name[FILE_NAME_MAX + 8];
-    file_name(draft->name, id);
-    draft_name(name, draft);
+    char name[DISK_VALUE_NAME_MAX];
+    draft->id = id;
+    disk_value_name(name, id, ".tmp");
     draft->fd = openat(disk->values_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
     return draft->fd < 0 ? errno : write_slices(disk, draft->fd, value);
 }
@@ -96,13 +69,15 @@ static int begin_draft(struct disk *disk, struct draft *draft, struct value_id i
 /* `number` is what went wrong before, or 0. The directory is not durable yet. */
 static int end_draft(struct disk *disk, struct draft *draft, int number)
 {
-    char name[FILE_NAME_MAX + 8];
-    draft_name(name, draft);
+    char name[DISK_VALUE_NAME_MAX];
+    disk_value_name(name, draft->id, ".tmp");
     if (!number && disk->durability == DURABILITY_FSYNC && fdatasync(draft->fd))
         number = errno;
     if (draft->fd >= 0 && close(draft->fd) && !number)
         number = errno;
-    if (!number && renameat(disk->values_fd, name, disk->values_fd, draft->name))
+    char whole[DISK_VALUE_NAME_MAX];
+    disk_value_name(whole, draft->id, "");
+    if (!number && renameat(disk->values_fd, name, disk->values_fd, whole))
         number = errno;
     if (number)
         unlinkat(disk->values_fd, name, 0);
@@ -110,44 +85,45 @@ static int end_draft(struct disk *disk, struct draft *draft, int number)
     return number;
 }
 
-static uint64_t blocks_of(uint64_t len)
+/* Reserves a record with its head; what follows that, for so many bytes, is the caller's to fill
+ * in.
+ */
+static uint8_t *put_head(struct disk *disk, struct value_id id, uint64_t len,
+                         const uint8_t hash[HASH_BYTES], size_t more)
 {
-    return (len + BLOCK_BYTES - 1) / BLOCK_BYTES;
+    uint8_t key[KEY_BYTES];
+    make_key(key, id);
+    MDB_val at = {KEY_BYTES, key}, record = {HEAD_BYTES + more, NULL};
+    int number = mdb_put(disk->txn, disk->values, &at, &record, MDB_RESERVE);
+    if (number)
+        disk_fail(disk, "write a value", number);
+    uint8_t *head = record.mv_data;
+    bytes_put_be64(head, len);
+    memcpy(head + 16, hash, HASH_BYTES);
+    bytes_put_be64(head + 8, disk_check(len, hash, HASH_BYTES));
+    return head + HEAD_BYTES;
 }
 
-static size_t block_bytes(uint64_t len, uint64_t block)
+void disk_put_file_record(struct disk *disk, struct value_id id, uint64_t len,
+                          const uint8_t hash[HASH_BYTES], const uint8_t *sums)
 {
-    uint64_t rest = len - block * BLOCK_BYTES;
-    return (size_t)(rest < BLOCK_BYTES ? rest : BLOCK_BYTES);
-}
-
-static uint64_t seed_of(uint64_t block)
-{
-    return block + 1;
+    size_t bytes = disk_blocks(len) * BLOCK_SUM_BYTES;
+    memcpy(put_head(disk, id, len, hash, bytes), sums, bytes);
 }
 
 static void write_record(struct disk *disk, const struct disk_value *it)
 {
     const struct blob *value = it->value;
     bool small = value->len <= VALUE_INLINE_MAX_BYTES;
-    uint8_t key[KEY_BYTES];
-    make_key(key, it->id);
-    MDB_val at = {KEY_BYTES, key},
-            record = {HEAD_BYTES + (small ? value->len : blocks_of(value->len) * BLOCK_SUM_BYTES),
-                      NULL};
-    int number = mdb_put(disk->txn, disk->values, &at, &record, MDB_RESERVE);
-    if (number)
-        disk_fail(disk, "write a value", number);
-    uint8_t *head = record.mv_data;
-    bytes_put_be64(head, value->len);
-    blob_hash(value, head + 16);
-    bytes_put_be64(head + 8, disk_check(value->len, head + 16, HASH_BYTES));
+    uint8_t hash[HASH_BYTES];
+    blob_hash(value, hash);
+    uint64_t blocks = disk_blocks(value->len);
+    uint8_t *rest =
+        put_head(disk, it->id, value->len, hash, small ? value->len : blocks * BLOCK_SUM_BYTES);
     if (small)
-        memcpy(head + HEAD_BYTES, value->at, value->len);
-    for (uint64_t block = 0; !small && block < blocks_of(value->len); block++)
-        bytes_put_be64(head + HEAD_BYTES + block * BLOCK_SUM_BYTES,
-                       disk_check(seed_of(block), value->at + block * BLOCK_BYTES,
-                                  block_bytes(value->len, block)));
+        memcpy(rest, value->at, value->len);
+    else
+        disk_put_block_sums(rest, value, 0, blocks);
 }
 
 /* All are written before the first is made durable, so that the file system's journal has them
@@ -216,7 +192,7 @@ static int parse_record(const uint8_t *head, size_t len, struct kept *kept)
     else if (rest)
         kept->sums = head + HEAD_BYTES;
     size_t wanted = kept->bytes  ? kept->total
-                    : kept->sums ? blocks_of(kept->total) * BLOCK_SUM_BYTES
+                    : kept->sums ? disk_blocks(kept->total) * BLOCK_SUM_BYTES
                                  : 0;
     return rest == wanted ? OK : ERR_CORRUPT;
 }
@@ -248,37 +224,15 @@ static int read_head(struct disk *disk, MDB_txn *txn, struct value_id id, struct
 
 static int open_file(struct disk *disk, struct value_id id, uint64_t total, int *fd)
 {
-    char name[FILE_NAME_MAX];
+    char name[DISK_VALUE_NAME_MAX];
     struct stat status;
-    file_name(name, id);
+    disk_value_name(name, id, "");
     *fd = openat(disk->values_fd, name, O_RDONLY | O_CLOEXEC);
     if (*fd < 0)
         return errno == ENOENT ? ERR_CORRUPT : ERR_IO;
     if (fstat(*fd, &status))
         return ERR_IO;
     return (uint64_t)status.st_size == total ? OK : ERR_CORRUPT;
-}
-
-static int read_at(int fd, uint8_t *at, size_t len, uint64_t offset)
-{
-    for (size_t done = 0; done < len;) {
-        ssize_t got = pread(fd, at + done, len - done, (off_t)(offset + done));
-        if (got == 0 || (got < 0 && errno != EINTR))
-            return ERR_IO;
-        done += got > 0 ? (size_t)got : 0;
-    }
-    return OK;
-}
-
-/* Reads a block into the buffer and compares its checksum. */
-static int read_block(int fd, const struct kept *kept, uint64_t block, uint8_t *buffer)
-{
-    size_t len = block_bytes(kept->total, block);
-    int error = read_at(fd, buffer, len, block * BLOCK_BYTES);
-    if (!error && kept->sums &&
-        !disk_check_holds(kept->sums + block * BLOCK_SUM_BYTES, seed_of(block), buffer, len))
-        error = ERR_CORRUPT;
-    return error;
 }
 
 /* Where there are no checksums of blocks, the whole has its hash. */
@@ -288,9 +242,9 @@ static int check_whole(int fd, const struct kept *kept, uint8_t *buffer)
     uint8_t hash[HASH_BYTES];
     int error = OK;
     hash_begin(&stream);
-    for (uint64_t block = 0; !error && block < blocks_of(kept->total); block++) {
-        error = read_block(fd, kept, block, buffer);
-        hash_add(&stream, buffer, block_bytes(kept->total, block));
+    for (uint64_t block = 0; !error && block < disk_blocks(kept->total); block++) {
+        error = disk_read_block(fd, kept->total, kept->sums, block, buffer);
+        hash_add(&stream, buffer, disk_block_bytes(kept->total, block));
     }
     hash_end(&stream, hash);
     return error || !memcmp(hash, kept->hash, HASH_BYTES) ? error : ERR_CORRUPT;
@@ -300,18 +254,13 @@ static int read_file(struct disk *disk, struct value_id id, const struct kept *k
                      uint64_t offset, struct blob *out)
 {
     int fd, error = open_file(disk, id, kept->total, &fd);
-    uint8_t *buffer = mem_grow(NULL, BLOCK_BYTES, 1);
-    if (!error && !kept->sums && offset == 0)
+    if (!error && !kept->sums && offset == 0) {
+        uint8_t *buffer = mem_grow(NULL, DISK_BLOCK_BYTES, 1);
         error = check_whole(fd, kept, buffer);
-    for (uint64_t at = offset, end = offset + out->len; !error && at < end;) {
-        uint64_t block = at / BLOCK_BYTES, from = at - block * BLOCK_BYTES;
-        error = read_block(fd, kept, block, buffer);
-        uint64_t n = block_bytes(kept->total, block) - from;
-        n = n < end - at ? n : end - at;
-        memcpy(out->at + (at - offset), buffer + from, (size_t)n);
-        at += n;
+        free(buffer);
     }
-    free(buffer);
+    if (!error)
+        error = disk_read_range(fd, kept->total, kept->sums, offset, out->at, out->len);
     if (fd >= 0)
         close(fd);
     return error;
@@ -340,6 +289,8 @@ int disk_read_kept(struct disk *disk, struct value_id id, uint64_t offset, uint6
     struct kept kept;
     *out = NULL;
     *total = 0;
+    if (disk_read_spilled(disk, id, offset, len, out, total))
+        return OK;
     if (mdb_txn_begin(disk->env, NULL, MDB_RDONLY, &txn))
         return ERR_IO;
     int error = read_head(disk, txn, id, &kept);
@@ -373,11 +324,11 @@ int disk_scrub(struct disk *disk, struct scrub *scrub)
         if (!id.job)
             return OK;
     }
-    int error = disk_read_kept(disk, scrub->id, scrub->offset, BLOCK_BYTES, &block, &total);
+    int error = disk_read_kept(disk, scrub->id, scrub->offset, DISK_BLOCK_BYTES, &block, &total);
     scrub->len = error ? 0 : block->len;
     blob_drop(&block);
     scrub->total = error ? 0 : total;
-    scrub->offset += BLOCK_BYTES;
+    scrub->offset += DISK_BLOCK_BYTES;
     return error == ERR_NOT_FOUND ? OK : error;
 }
 
@@ -399,8 +350,8 @@ static int drop_one(struct disk *disk, MDB_cursor *cursor, struct value_id id)
         if (at.mv_size != KEY_BYTES || it.job != id.job || (id.op && it.op != id.op))
             break;
         /* Dying here leaves a record without its file: a value that cannot be read, as asked. */
-        char name[FILE_NAME_MAX];
-        file_name(name, it);
+        char name[DISK_VALUE_NAME_MAX];
+        disk_value_name(name, it, "");
         unlinkat(disk->values_fd, name, 0);
         number = mdb_cursor_del(cursor, 0);
         if (!number)

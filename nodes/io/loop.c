@@ -22,7 +22,7 @@
 #define TURN_LONG_OWN_US (50 * MS_US)
 
 /* What is polled besides the mesh. */
-enum { POLL_SIGNAL, POLL_STORE, POLL_BULK, POLL_COMPUTE, POLL_TASKS, POLL_OWN };
+enum { POLL_SIGNAL, POLL_STORE, POLL_BULK, POLL_COMPUTE, POLL_TASKS, POLL_FILES, POLL_OWN };
 
 /* --- waiting --- */
 
@@ -46,6 +46,7 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
         [POLL_COMPUTE] = {.fd = runtime->executor->kind->fd(runtime->executor), .events = POLLIN},
     };
     items[POLL_TASKS] = (struct pollfd){.fd = tasks_run_fd(runtime->tasks), .events = POLLIN};
+    items[POLL_FILES] = (struct pollfd){.fd = tasks_run_files_fd(runtime->tasks), .events = POLLIN};
     bool at_once = mesh_look(runtime->mesh, readable) || tasks_run_is_due(runtime->tasks) ||
                    programs_are_due(runtime->programs);
     size_t n = mesh_poll_items(runtime->mesh, items, POLL_OWN);
@@ -84,6 +85,8 @@ static void take_store_report(struct runtime *runtime, struct store_report *repo
         gate_durable(runtime->gate, report->seq);
     } else if (report->kind == STORE_READ) {
         serve_read(runtime->serve, report, clock_now_us());
+    } else if (report->kind == STORE_SPILLED && report->blob) {
+        values_put(&runtime->values, report->id, report->blob, value_user_bit(USER_WORKER));
     } else if (report->kind == STORE_SCRUBBED) {
         runtime->scrubbing = false;
         runtime->scrub_us = clock_now_us() + scrub_pause_us(report);
@@ -136,7 +139,10 @@ static void take_computed(struct runtime *runtime, struct executor *executor)
 
 static void take_tasks(struct runtime *runtime)
 {
-    struct event event = {.kind = EVENT_TASKS};
+    struct event event;
+    while (tasks_run_file(runtime->tasks, &event))
+        runtime_step(runtime, &event);
+    event = (struct event){.kind = EVENT_TASKS};
     event.tasks.n = tasks_run_take(runtime->tasks, &event.tasks.at);
     if (event.tasks.n)
         runtime_step(runtime, &event);

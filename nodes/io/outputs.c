@@ -15,11 +15,25 @@ static void keep(struct runtime *runtime, enum value_user user, struct value_id 
 {
     if (!value)
         value = values_get(&runtime->values, id);
+    if (user == USER_FILES) {
+        tasks_run_keep(runtime->tasks, id, value);
+        return;
+    }
     for (int i = 0; value && MUTANT(loop_hashes) && i < 16; i++) { /* quick ones, too */
         uint8_t hash[HASH_BYTES];
         hash_bytes(value->at, value->len, hash);
     }
     store_keep(runtime->store, user, id, value); /* without one: it may be on disk already */
+}
+
+static void spill(struct runtime *runtime, const struct spill_order *order)
+{
+    struct blob *value =
+        order->step == SPILL_WRITE ? values_get(&runtime->values, order->id) : NULL;
+    if (order->step == SPILL_UNLOAD)
+        values_drop(&runtime->values, USER_WORKER, order->id);
+    else
+        store_spill(runtime->store, order, value);
 }
 
 static struct executor *executor_for(struct runtime *runtime, const struct compute_op *op)
@@ -82,7 +96,13 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
         keep(runtime, output->keep.user, output->keep.id, output->keep.value);
         break;
     case OUTPUT_DROP:
-        transfer_drop(runtime->transfer, output->drop.user, output->drop.id, now_us);
+        if (output->drop.user == USER_FILES)
+            tasks_run_drop(runtime->tasks, output->drop.id);
+        else
+            transfer_drop(runtime->transfer, output->drop.user, output->drop.id, now_us);
+        break;
+    case OUTPUT_SPILL:
+        spill(runtime, &output->spill);
         break;
     case OUTPUT_LIST:
         store_list(runtime->store, output->list.job, output->list.after);

@@ -118,6 +118,16 @@ static void begin_failures(struct runtime *runtime)
                   config->exit_ppm, config->stall_ppm, config->stall_us / MS_US, config->seed);
 }
 
+/* Blocks that are free are kept for the next values and numbers: little where memory is. */
+static void keep_memory(struct runtime *runtime)
+{
+    uint64_t limit_bytes = runtime->config.node.memory_limit_bytes;
+    if (!limit_bytes)
+        return;
+    heap_keep_at_most(limit_bytes / HEAP_KEPT_SHARE);
+    bulk_keep_at_most(runtime->bulk, limit_bytes / BULK_KEPT_SHARE);
+}
+
 static void start_parts(struct runtime *runtime)
 {
     const struct runtime_config *config = &runtime->config;
@@ -133,6 +143,7 @@ static void start_parts(struct runtime *runtime)
     logger_start();
     runtime->store = store_start(runtime->disk);
     runtime->bulk = bulk_start();
+    keep_memory(runtime);
     runtime->programs = programs_new(runtime->commands);
     runtime->tasks = tasks_run_new(runtime->commands, &runtime->values);
     tasks_run_share(runtime->tasks, runtime->programs);

@@ -94,7 +94,7 @@ static const struct option_spec specs[] = {
     {"max-result", OPTION_SIZE, &given.max_result_bytes, 1, 1024 * MIB_BYTES, "SIZE",
      "refuse jobs whose result would be larger (128MiB)"},
     {"memory-limit", OPTION_SIZE, &given.memory_limit_bytes, 1, 1024 * 1024 * MIB_BYTES, "SIZE",
-     "a worker whose values in memory are larger gets less work (1GiB)"},
+     "of values that a worker holds in memory; more are spilled to its disk (1GiB)"},
     {"slots", OPTION_U64, &given.slots, 1, SLOTS_MAX, "N",
      "operations and commands at a time, together (one operation, and a command for each "
      "processor)"},

@@ -12,7 +12,7 @@
 
 #define STACK_BYTES (1u << 19) /* nothing here recurses or keeps much on the stack */
 
-enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_LIST, TASK_SCRUB };
+enum task_kind { TASK_PERSIST, TASK_KEEP, TASK_READ, TASK_DROP, TASK_LIST, TASK_SCRUB, TASK_SPILL };
 
 struct task {
     struct mail mail;
@@ -28,6 +28,7 @@ struct task {
     struct blob *blob; /* owned */
     uint64_t offset, len;
     void *cookie;
+    enum spill_step step; /* SPILL */
 };
 
 struct queue {
@@ -68,6 +69,14 @@ static void queue_add(struct queue *queue, struct task *task)
     else
         queue->first = task;
     queue->last = task;
+}
+
+static void queue_add_first(struct queue *queue, struct task *task)
+{
+    task->mail.next = &queue->first->mail;
+    if (!queue->first)
+        queue->last = task;
+    queue->first = task;
 }
 
 static struct task *queue_next(struct queue *queue)
@@ -180,6 +189,40 @@ static void retry(struct store *store, struct queue *stuck)
     set_full(store, stuck->first != NULL);
 }
 
+/* Only whether it is here; values to be kept: keep_some(). */
+static int look_for(struct store *store, const struct task *task)
+{
+    if (disk_has_kept(store->disk, task->id))
+        return OK;
+    return store->full ? ERR_NOT_FOUND : disk_keep_spilled(store->disk, task->id);
+}
+
+/* A slice of it; false: there are more. */
+static bool move_spilled(struct store *store, struct task *task)
+{
+    struct store_report done = {.kind = STORE_SPILLED,
+                                .step = task->step,
+                                .id = task->id,
+                                .seq = task->seq};
+    if (task->step == SPILL_FORGET) {
+        disk_forget_spilled(store->disk, task->id);
+        return true;
+    }
+    if (task->step == SPILL_READ)
+        done.error = disk_unspill(store->disk, task->id, &task->blob, &task->offset);
+    else if (store->full || !task->blob)
+        done.error = ERR_FULL;
+    else
+        done.error = disk_spill(store->disk, task->id, task->blob, &task->offset);
+    uint64_t total = task->blob ? task->blob->len : 0;
+    if (!done.error && task->offset < total)
+        return false;
+    if (task->step == SPILL_READ && !done.error)
+        done.blob = blob_ref(task->blob);
+    report(store, done);
+    return true;
+}
+
 static void execute(struct store *store, struct task *task)
 {
     struct store_report done = {.id = task->id, .cookie = task->cookie};
@@ -187,8 +230,7 @@ static void execute(struct store *store, struct task *task)
     case TASK_PERSIST: /* never in this queue */
         break;
     case TASK_KEEP:
-        /* Only whether it is here; values to be kept: keep_some(). */
-        report_kept(store, task, disk_has_kept(store->disk, task->id) ? OK : ERR_NOT_FOUND);
+        report_kept(store, task, look_for(store, task));
         break;
     case TASK_READ:
         done.kind = STORE_READ;
@@ -198,6 +240,8 @@ static void execute(struct store *store, struct task *task)
         break;
     case TASK_DROP:
         disk_drop_kept(store->disk, task->ids, task->n_ids);
+        break;
+    case TASK_SPILL: /* execute_some() does it */
         break;
     case TASK_SCRUB:
         done.kind = STORE_SCRUBBED;
@@ -224,8 +268,11 @@ static void execute_some(struct store *store, struct queue *bulk, struct queue *
     uint64_t end_us = clock_now_us() + STORE_SLICE_US;
     while (bulk->first) {
         bool keeps = bulk->first->kind == TASK_KEEP && bulk->first->blob;
-        if (!keeps)
-            execute(store, queue_next(bulk));
+        struct task *task = keeps ? NULL : queue_next(bulk);
+        if (task && task->kind == TASK_SPILL && !move_spilled(store, task))
+            queue_add_first(bulk, task);
+        else if (task)
+            execute(store, task);
         else if (!keep_some(store, bulk, stuck))
             set_full(store, true);
         if (clock_now_us() >= end_us)
@@ -397,6 +444,16 @@ void store_drop(struct store *store, const struct value_id *ids, size_t n)
     task->ids = mem_new(n, sizeof *ids);
     task->n_ids = n;
     memcpy(task->ids, ids, n * sizeof *ids);
+    mailbox_put(store->tasks, &task->mail);
+}
+
+void store_spill(struct store *store, const struct spill_order *order, struct blob *value)
+{
+    struct task *task = task_new(TASK_SPILL);
+    task->step = order->step;
+    task->id = order->id;
+    task->seq = order->seq;
+    task->blob = value ? blob_ref(value) : NULL;
     mailbox_put(store->tasks, &task->mail);
 }
 

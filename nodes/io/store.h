@@ -5,7 +5,8 @@
  * between, so that a vote never waits for more than one of them.
  *
  * A full disk: a reserve is kept for what is to be persisted (disk_reserve()); values wait until
- * there is room again. Both ends are reported as they come. A disk that fails otherwise ends the
+ * there is room again. Both ends are reported as they come. What is spilled waits for nothing: it
+ * fails. A disk that fails otherwise ends the
  * process.
  *
  * All functions are for the event loop's thread. */
@@ -34,7 +35,7 @@ void store_flush(struct store *store);
  * whether it is durable already. */
 void store_keep(struct store *store, enum value_user user, struct value_id id, struct blob *value);
 
-/* Asks for part of a kept value: STORE_READ. */
+/* Asks for part of a kept or spilled value: STORE_READ. */
 void store_read(struct store *store, struct value_id id, uint64_t offset, uint64_t len,
                 void *cookie);
 
@@ -47,6 +48,10 @@ void store_scrub(struct store *store);
 
 /* Asks for names of kept values, at most SWEEP_SLICE_MAX: STORE_LISTED, as disk_list_kept(). */
 void store_list(struct store *store, job_id_t job, struct value_id after);
+
+/* SPILL_WRITE (of that value; takes a new reference) or SPILL_READ: one STORE_SPILLED;
+ * SPILL_FORGET: none. All are done in this order, a slice at a time. */
+void store_spill(struct store *store, const struct spill_order *order, struct blob *value);
 
 /* Takes all reports, oldest first; NULL when there is none. Each is the caller's to free. */
 struct store_report *store_take(struct store *store);

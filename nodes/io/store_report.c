@@ -32,6 +32,11 @@ bool store_report_event(const struct store_report *report, node_id_t self, struc
         event->kind = EVENT_SPACE;
         event->full = report->full;
         return true;
+    case STORE_SPILLED:
+        event->kind = EVENT_SPILLED;
+        event->spilled =
+            (struct spill_end){report->step, report->id, report->seq, report->error == OK};
+        return true;
     case STORE_READ:
     case STORE_SCRUBBED:
         event->kind = EVENT_VALUE_LOST;

@@ -13,18 +13,20 @@ enum store_report_kind {
     STORE_READ,
     STORE_LISTED,
     STORE_SCRUBBED,
+    STORE_SPILLED,
     STORE_SPACE
 };
 
 struct store_report {
     struct mail mail; /* first: reports come as a list of these */
     enum store_report_kind kind;
-    uint64_t seq;         /* PERSISTED: everything up to it */
+    uint64_t seq;         /* PERSISTED: everything up to it; SPILLED: as it was asked with */
+    enum spill_step step; /* SPILLED: WRITE or READ */
     enum value_user user; /* KEPT: who asked */
-    struct value_id id;   /* KEPT, READ; SCRUBBED: job 0, a round has ended */
+    struct value_id id;   /* KEPT, READ, SPILLED; SCRUBBED: job 0, a round has ended */
     int error;            /* READ: as disk_read_kept(); KEPT: ERR_NOT_FOUND, nothing to keep, or
                              it was dropped first; SCRUBBED: the value is gone or damaged */
-    struct blob *blob;    /* READ: owned */
+    struct blob *blob;    /* READ; SPILLED, of a READ: owned */
     uint64_t total;       /* READ: the value's length; SCRUBBED: bytes that were read */
     struct value_id *ids; /* LISTED: owned */
     size_t n;             /* LISTED */

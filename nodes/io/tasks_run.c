@@ -8,15 +8,25 @@
 #include <unistd.h>
 
 #include "nodes/work/attempt.h"
+#include "nodes/work/staging.h"
+#include "shared/base/log.h"
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
 
+/* An attempt, and the segments of its files, which the command reads. */
+struct running {
+    struct task_order order;
+    struct staged **parts; /* as many as the order's; owned, and held */
+    const char **paths;    /* theirs; owned */
+};
+
 struct tasks_run {
     struct commands *commands;
+    struct staging *staging;
     struct programs *programs; /* NULL: none */
     const struct values *values;
     struct attempts *attempts;
-    struct task_order *running; /* began here, and have not ended; owned */
+    struct running *running; /* began here, and have not ended; owned */
     size_t n_running, running_size;
     struct task_result *ended; /* to be told; owned */
     size_t n_ended, ended_size;
@@ -33,6 +43,7 @@ struct tasks_run *tasks_run_new(struct commands *commands, const struct values *
     run->commands = commands;
     run->values = values;
     run->attempts = attempts_new();
+    run->staging = staging_new(commands ? commands_files(commands) : NULL);
     return run;
 }
 
@@ -70,6 +81,15 @@ static struct command_result *next_waiting(struct tasks_run *run)
     return result;
 }
 
+static void running_clear(struct tasks_run *run, struct running *running)
+{
+    for (size_t i = 0; i < running->order.n_parts; i++)
+        staging_release(run->staging, &running->parts[i]);
+    free(running->parts);
+    free(running->paths);
+    *running = (struct running){0};
+}
+
 void tasks_run_destroy(struct tasks_run **run)
 {
     struct tasks_run *it = *run;
@@ -80,6 +100,9 @@ void tasks_run_destroy(struct tasks_run **run)
     while (it->waiting)
         command_result_free(next_waiting(it));
     attempts_destroy(&it->attempts);
+    for (size_t i = 0; i < it->n_running; i++)
+        running_clear(it, &it->running[i]);
+    staging_destroy(&it->staging);
     free(it->running);
     free(it->ended);
     free(it);
@@ -105,33 +128,77 @@ static struct task_result end_of(const struct task_order *order)
                                 .count = 1};
 }
 
-static const struct command *make(struct tasks_run *run, const struct task_order *order,
+static void hold_parts(struct tasks_run *run, struct running *running)
+{
+    size_t n = running->order.n_parts;
+    running->parts = mem_new(n + 1, sizeof *running->parts);
+    running->paths = mem_new(n + 1, sizeof *running->paths);
+    for (size_t i = 0; i < n; i++) {
+        const struct task_part *part = &running->order.parts[i];
+        struct staged *staged = staging_hold(run->staging, part->id);
+        running->parts[i] = staged;
+        running->paths[i] = staged && staged_len(staged) == part->len ? staged_path(staged) : NULL;
+    }
+}
+
+static const struct command *make(struct tasks_run *run, const struct running *running,
                                   char reason[TASK_REASON_MAX + 1])
 {
-    struct blob *parts[TASK_PARTS_MAX] = {NULL};
-    for (size_t i = 0; i < order->n_parts; i++)
-        parts[i] = values_get(run->values, order->parts[i].id);
+    const struct task_order *order = &running->order;
     return attempts_make(run->attempts, order, values_get(run->values, order->spec),
-                         values_get(run->values, order->record), parts, reason);
+                         values_get(run->values, order->record), running->paths, reason);
 }
 
 void tasks_run_begin(struct tasks_run *run, const struct task_order *order)
 {
     char reason[TASK_REASON_MAX + 1] = "without keys no commands are run";
-    const struct command *command = run->commands ? make(run, order, reason) : NULL;
+    struct running running = {.order = *order};
+    hold_parts(run, &running);
+    const struct command *command = run->commands ? make(run, &running, reason) : NULL;
+    running.order.parts = NULL; /* the outbox's */
     if (!command) {
         struct task_result *end = add_end(run);
         *end = end_of(order);
         text_format(end->reason, sizeof end->reason, "%s", reason);
+        running_clear(run, &running);
         return;
     }
     if (run->n_running == run->running_size) {
         run->running_size = run->running_size ? 2 * run->running_size : 16;
         run->running = mem_grow(run->running, run->running_size, sizeof *run->running);
     }
-    run->running[run->n_running++] = *order;
+    run->running[run->n_running++] = running;
     commands_run(run->commands, command);
 }
+
+/* --- files --- */
+
+void tasks_run_keep(struct tasks_run *run, struct value_id id, struct blob *bytes)
+{
+    staging_write(run->staging, id, bytes);
+}
+
+void tasks_run_drop(struct tasks_run *run, struct value_id id)
+{
+    staging_drop(run->staging, id);
+}
+
+bool tasks_run_file(struct tasks_run *run, struct event *event)
+{
+    struct value_id id;
+    int error;
+    if (!staging_take(run->staging, &id, &error))
+        return false;
+    *event = (struct event){.kind = error ? EVENT_VALUE_FAILED : EVENT_VALUE_KEPT};
+    event->value.user = USER_FILES;
+    event->value.id = id;
+    event->value.full = error == ENOSPC || error == EDQUOT;
+    if (error)
+        log_write(LOG_WARN, "cannot write a file of a task: %s", strerror(error));
+    return true;
+}
+
+/* --- cancelling --- */
 
 static bool is_command_of(const struct task_order *order, struct command_id id)
 {
@@ -142,7 +209,7 @@ void tasks_run_cancel(struct tasks_run *run, const struct task_order *order)
 {
     struct command_id id = {order->job, order->task, order->attempt};
     for (size_t i = 0; i < run->n_running; i++)
-        if (is_command_of(&run->running[i], id)) {
+        if (is_command_of(&run->running[i].order, id)) {
             commands_cancel(run->commands, id);
             return;
         }
@@ -278,9 +345,10 @@ static void add_bundle(const struct command_result *result, struct task_piece **
 static bool take_running(struct tasks_run *run, struct command_id id, struct task_order *order)
 {
     for (size_t i = 0; i < run->n_running; i++) {
-        if (!is_command_of(&run->running[i], id))
+        if (!is_command_of(&run->running[i].order, id))
             continue;
-        *order = run->running[i];
+        *order = run->running[i].order;
+        running_clear(run, &run->running[i]);
         run->running[i] = run->running[--run->n_running];
         return true;
     }
@@ -328,4 +396,9 @@ bool tasks_run_is_due(const struct tasks_run *run)
 int tasks_run_fd(const struct tasks_run *run)
 {
     return run->commands ? commands_fd(run->commands) : -1;
+}
+
+int tasks_run_files_fd(const struct tasks_run *run)
+{
+    return staging_fd(run->staging);
 }

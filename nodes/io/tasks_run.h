@@ -22,14 +22,24 @@ void tasks_run_destroy(struct tasks_run **run);
 void tasks_run_begin(struct tasks_run *run, const struct task_order *order);
 void tasks_run_cancel(struct tasks_run *run, const struct task_order *order);
 
+/* A segment of tasks' files (OUTPUT_KEEP for USER_FILES; takes a new reference): it goes to the
+ * scratch disk, where attempts that begin have it until their end. Dropped, it goes when they have
+ * ended. */
+void tasks_run_keep(struct tasks_run *run, struct value_id id, struct blob *bytes);
+void tasks_run_drop(struct tasks_run *run, struct value_id id);
+
+/* What the core is to learn of the next one that is there, or is not; false: nothing. */
+bool tasks_run_file(struct tasks_run *run, struct event *event);
+
 /* How attempts ended since the last call: borrowed until the next one. Returns how many. */
 size_t tasks_run_take(struct tasks_run *run, const struct task_result **out);
 
 /* True when tasks_run_take() has something that no descriptor tells of. */
 bool tasks_run_is_due(const struct tasks_run *run);
 
-/* To be polled; -1: nothing. */
+/* To be polled: for tasks_run_take(), -1: nothing; and for tasks_run_file(). */
 int tasks_run_fd(const struct tasks_run *run);
+int tasks_run_files_fd(const struct tasks_run *run);
 
 /* What became of a command, as the core takes it: the hand and the number of the attempt are the
  * order's. Borrows the result's bytes. */

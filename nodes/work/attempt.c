@@ -188,14 +188,16 @@ static void set_input(struct attempts *attempts, const struct wire_task_spec *sp
 {
     struct command *command = &attempts->command;
     size_t len = task_record_text(record, NULL, 0);
-    if (len <= ATTEMPT_INPUT_SHOWN_MAX) {
-        attempts->shown = room(attempts->shown, &attempts->shown_size, len, 1);
-        (void)task_record_text(record, attempts->shown, len);
-        attempts->shown[len] = '\0';
-        command->input = attempts->shown;
-    }
+    attempts->shown = room(attempts->shown, &attempts->shown_size, len, 1);
+    (void)task_record_text(record, attempts->shown, len);
+    attempts->shown[len] = '\0';
+    command->input = attempts->shown;
     if (!spec->on_stdin)
         return;
+    if (record->has_file) { /* which comes after the uploads */
+        command->stdin_input = command->n_inputs;
+        return;
+    }
     task_expand_stdin(record, &attempts->input);
     command->stdin_bytes.blob = blob_copy(attempts->input.at, attempts->input.len);
 }
@@ -242,7 +244,7 @@ static void set_collect(struct attempts *attempts, const struct wire_task_spec *
 /* NULL: it is; else why there is no command. */
 static const char *make(struct attempts *attempts, const struct task_order *order,
                         const struct blob *spec_bytes, const struct blob *record_bytes,
-                        struct blob *const *parts)
+                        const char *const *parts)
 {
     struct task_record record;
     struct slice rest;
@@ -277,11 +279,9 @@ static const char *make(struct attempts *attempts, const struct task_order *orde
 
 const struct command *attempts_make(struct attempts *attempts, const struct task_order *order,
                                     const struct blob *spec, const struct blob *record,
-                                    struct blob *const parts[TASK_PARTS_MAX],
-                                    char reason[TASK_REASON_MAX + 1])
+                                    const char *const *parts, char reason[TASK_REASON_MAX + 1])
 {
     blob_drop(&attempts->command.stdin_bytes.blob);
-    attempt_files_drop(&attempts->files);
     attempts->command = (struct command){0};
     const char *why = make(attempts, order, spec, record, parts);
     text_format(reason, TASK_REASON_MAX + 1, "%s", why ? why : "");

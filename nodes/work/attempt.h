@@ -12,10 +12,6 @@
 #define ATTEMPT_SPECS_KEPT    8
 #define ATTEMPT_SEGMENTS_KEPT INPUTS_HELD_MAX
 
-/* Of the inputs, in CONCLAVE_INPUT: the arguments have most of what a command's environment may
- * take. A longer one is not set. */
-#define ATTEMPT_INPUT_SHOWN_MAX (64 * KIB_BYTES)
-
 struct attempts;
 
 /* Caller destroys. */
@@ -23,11 +19,11 @@ struct attempts *attempts_new(void);
 void attempts_destroy(struct attempts **attempts);
 
 /* Makes the command that the order means. Borrows the segments that it names, as they are in
- * memory; NULL: they are not. `parts` are as many as the order's. What is returned is borrowed
- * until the next call; NULL: `reason` says why there is no command. */
+ * memory; NULL: they are not. `parts` are as many as the order's: paths of files with these bytes
+ * (borrows; NULL: there is none). What is returned is borrowed until the next call; NULL: `reason`
+ * says why there is no command. */
 const struct command *attempts_make(struct attempts *attempts, const struct task_order *order,
                                     const struct blob *spec, const struct blob *record,
-                                    struct blob *const parts[TASK_PARTS_MAX],
-                                    char reason[TASK_REASON_MAX + 1]);
+                                    const char *const *parts, char reason[TASK_REASON_MAX + 1]);
 
 #endif

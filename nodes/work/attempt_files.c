@@ -5,73 +5,48 @@
 
 #include "shared/base/memory.h"
 
-/* Of an input; the first ones are set. */
-static struct blob **pieces_of(const struct attempt_files *files, size_t input)
-{
-    return files->pieces + input * TASK_PARTS_MAX;
-}
-
-void attempt_files_drop(struct attempt_files *files)
-{
-    for (size_t i = 0; i < files->n; i++)
-        for (size_t j = 0; j < TASK_PARTS_MAX; j++)
-            blob_drop(&pieces_of(files, i)[j]);
-    files->n = 0;
-}
-
 void attempt_files_clear(struct attempt_files *files)
 {
-    attempt_files_drop(files);
     free(files->at);
-    free(files->pieces);
+    free(files->slices);
     free(files->names);
     *files = (struct attempt_files){0};
 }
 
-/* --- bytes --- */
-
-/* The parts of segments that they are, so nothing is copied; returns how many. 0: one is lacking.
- */
-static size_t slice_parts(const struct task_order *order, struct blob *const *parts,
-                          uint64_t offset, uint64_t len, struct blob *out[TASK_PARTS_MAX])
+/* Adds the parts of segments that these bytes are; returns how many. 0: one is lacking. */
+static size_t add_slices(struct attempt_files *files, const struct task_order *order,
+                         const char *const *parts, uint64_t offset, uint64_t len)
 {
     size_t n = 0;
     for (size_t i = 0; i < order->n_parts && len; i++) {
         const struct task_part *part = &order->parts[i];
-        if (!parts[i] || parts[i]->len != part->len || offset < part->offset ||
-            offset - part->offset >= part->len)
+        if (!parts[i] || offset < part->offset || offset - part->offset >= part->len)
             continue;
         uint64_t skip = offset - part->offset, left = part->len - skip;
         uint64_t take = left < len ? left : len;
-        out[n++] = blob_part(parts[i], (size_t)skip, (size_t)take);
+        files->slices[files->n_slices + n++] =
+            (struct command_slice){.path = parts[i], .offset = skip, .len = take};
         offset += take;
         len -= take;
     }
     return len ? 0 : n;
 }
 
-/* --- files --- */
-
 static const char *add(struct attempt_files *files, char **names, struct slice path,
                        const struct task_file *file, const struct task_order *order,
-                       struct blob *const *parts)
+                       const char *const *parts)
 {
-    struct command_input *input = &files->at[files->n];
-    struct blob **pieces = pieces_of(files, files->n);
-    size_t n = 0;
+    struct command_input *input = &files->at[files->n++];
     *input = (struct command_input){.name = *names, .executable = file->executable};
-    memset(pieces, 0, TASK_PARTS_MAX * sizeof(struct blob *));
-    files->n++;
     memcpy(*names, path.at, path.len);
     (*names)[path.len] = '\0';
     *names += path.len + 1;
     if (!file->len)
         return NULL;
-    n = slice_parts(order, parts, file->offset, file->len, pieces);
-    if (!n)
-        return "its files are not where its record says";
-    input->bytes = (struct command_bytes){.blob = pieces[0], .more = pieces + 1, .n_more = n - 1};
-    return NULL;
+    size_t n = add_slices(files, order, parts, file->offset, file->len);
+    input->bytes = (struct command_bytes){.slices = files->slices + files->n_slices, .n_slices = n};
+    files->n_slices += n;
+    return n ? NULL : "its files are not where its record says";
 }
 
 /* False: they are more than a task may have. */
@@ -85,7 +60,7 @@ static bool fit(const struct wire_task_spec *spec, const struct task_record *rec
 }
 
 static void make_room(struct attempt_files *files, const struct wire_task_spec *spec,
-                      const struct task_record *record)
+                      const struct task_record *record, const struct task_order *order)
 {
     size_t n = spec->uploads.n + record->has_file;
     size_t bytes = record->has_file ? record->inputs[0].len + 1 : 0;
@@ -94,19 +69,26 @@ static void make_room(struct attempt_files *files, const struct wire_task_spec *
     if (n > files->room) {
         files->room = n;
         files->at = mem_grow(files->at, n, sizeof *files->at);
-        files->pieces = mem_grow(files->pieces, n * TASK_PARTS_MAX, sizeof(struct blob *));
+    }
+    /* Files that follow each other have one for each and for each segment; a client may say that
+     * they overlap. */
+    size_t slices = n * (order->n_parts ? order->n_parts : 1);
+    if (slices > files->slices_room) {
+        files->slices_room = slices;
+        files->slices = mem_grow(files->slices, slices, sizeof *files->slices);
     }
     files->names = mem_grow(files->names, bytes + 1, 1);
 }
 
 const char *attempt_files_make(struct attempt_files *files, const struct wire_task_spec *spec,
                                const struct task_record *record, const struct task_order *order,
-                               struct blob *const parts[TASK_PARTS_MAX])
+                               const char *const *parts)
 {
     const char *why = NULL;
     if (!fit(spec, record))
-        return "its files are more than 64 MiB";
-    make_room(files, spec, record);
+        return "its files are more than 1 GiB";
+    files->n = files->n_slices = 0;
+    make_room(files, spec, record, order);
     char *names = files->names;
     for (size_t i = 0; i < spec->uploads.n && !why; i++) {
         const struct wire_spec_file *it = &spec->uploads.at[i];

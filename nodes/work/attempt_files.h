@@ -11,18 +11,18 @@
 struct attempt_files {
     struct command_input *at; /* owned */
     size_t n, room;
-    struct blob **pieces; /* of each of them TASK_PARTS_MAX, NULL after the last; owned */
-    char *names;          /* owned */
+    struct command_slice *slices; /* of all of them; owned */
+    size_t n_slices, slices_room;
+    char *names; /* owned */
 };
 
-/* Makes the command's inputs: the uploads, and the task's own file. `parts` are the segments that
- * the order names; NULL: one is not in memory. NULL, or a constant that says why there are none. */
+/* Makes the command's inputs: the uploads, and last the task's own file. `parts` are files with the
+ * segments that the order names (borrows their paths); NULL: one is not here. NULL, or a constant
+ * that says why there are none. */
 const char *attempt_files_make(struct attempt_files *files, const struct wire_task_spec *spec,
                                const struct task_record *record, const struct task_order *order,
-                               struct blob *const parts[TASK_PARTS_MAX]);
+                               const char *const *parts);
 
-/* Lets go of their bytes; of all. */
-void attempt_files_drop(struct attempt_files *files);
 void attempt_files_clear(struct attempt_files *files);
 
 #endif

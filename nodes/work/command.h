@@ -20,9 +20,12 @@
 
 /* --- limits --- */
 
-/* argv, env, names: a message to a node has less, and the kernel takes two (with the user's stack
- * of 8 MiB). More: the command is not started. */
-#define COMMAND_SPEC_MAX_BYTES MIB_BYTES
+/* argv, env, input, names, and where the parts of files are: the kernel takes two MiB (with the
+ * user's stack of 8 MiB), and the input may be in a file. More: the command is not started. */
+#define COMMAND_SPEC_MAX_BYTES (3 * MIB_BYTES)
+/* Of CONCLAVE_INPUT: MAX_ARG_STRLEN of Linux without the name and the zero byte at its end. A
+ * longer one is in a file, which CONCLAVE_INPUT_FILE names. */
+#define COMMAND_INPUT_MAX_BYTES (128 * KIB_BYTES - sizeof "CONCLAVE_INPUT=")
 /* Output of one stream that is kept in memory; what is longer goes to files. */
 #define COMMAND_INLINE_MAX_BYTES (64 * KIB_BYTES)
 /* So long is one of these files: a piece of a bundle. */
@@ -42,12 +45,17 @@
 
 /* --- what to run --- */
 
-/* Bytes for a command: in memory, or else a file. Neither: none. */
+/* So many bytes of a file, from there on. It must be there until the command has ended. */
+struct command_slice {
+    const char *path;
+    uint64_t offset, len; /* UINT64_MAX: to its end */
+};
+
+/* Bytes for a command: in memory, or else of files, one after another. Neither: none. */
 struct command_bytes {
     struct blob *blob; /* borrowed; its reference is counted while it is needed */
-    const char *path;
-    struct blob *const *more; /* likewise: what comes after those of `blob` */
-    size_t n_more;
+    const struct command_slice *slices;
+    size_t n_slices;
 };
 
 /* One file to be there when the command starts. */
@@ -76,10 +84,12 @@ struct command {
     const char *const *argv; /* ends with NULL; no shell: argv[0] is looked for in PATH */
     /* Ends with NULL, "NAME=VALUE"; NULL: none. It goes before what every command has: PATH, HOME,
      * USER, LOGNAME, SHELL, LANG, LC_ALL, TZ, as the node has them; TMPDIR, the scratch directory;
-     * but not before CONCLAVE_JOB, _TASK, _ATTEMPT, _INPUT, _NODE, _SCRATCH. */
+     * but not before CONCLAVE_JOB, _TASK, _ATTEMPT, _INPUT, _INPUT_FILE, _NODE, _SCRATCH. */
     const char *const *env;
-    const char *input;                /* CONCLAVE_INPUT; NULL: none */
-    struct command_bytes stdin_bytes; /* neither: /dev/null */
+    const char *input;                /* CONCLAVE_INPUT, or in a file; NULL: none */
+    struct command_bytes stdin_bytes; /* in memory; neither: /dev/null, or ... */
+    size_t
+        stdin_input; /* ... the input of this number, from 1, as it is in the scratch directory */
     const struct command_input *inputs;
     size_t n_inputs;
     const char *const *collect; /* patterns as of glob(7), "**" too; ends with NULL; NULL: none */
@@ -195,6 +205,11 @@ struct commands;
  * it must have no children of other kinds. ERR_REFUSED or ERR_IO, with one line in `why`.
  * Caller destroys. */
 int commands_start(const struct commands_config *config, struct commands **out, struct text *why);
+
+/* Where files may be put for commands, on the disk of the scratch directories: the commands' own
+ * account cannot read it, the spawners can. It was empty when commands_start() returned. Borrowed.
+ */
+const char *commands_files(const struct commands *commands);
 
 /* Begins a command, now or when a slot is free. Copies all but the blobs, of which it counts
  * references. What cannot be started ends with a result that says so. */

@@ -145,18 +145,28 @@ static void pack_list(struct packed *out, const char *const *list)
         packed_text(out, list[i]);
 }
 
-uint64_t command_bytes_len(const struct command_bytes *bytes)
+static uint64_t len_in_memory(const struct command_bytes *bytes)
 {
-    uint64_t len = bytes->blob ? bytes->blob->len : UINT64_MAX;
-    for (size_t i = 0; i < bytes->n_more; i++)
-        len += bytes->more[i]->len;
-    return len;
+    return bytes->blob ? bytes->blob->len : UINT64_MAX;
 }
 
-static void pack_bytes(struct packed *out, const struct command_bytes *bytes)
+static void pack_slices(struct packed *out, const struct command_bytes *bytes)
 {
-    packed_u64(out, command_bytes_len(bytes));
-    packed_text(out, bytes->blob ? NULL : bytes->path);
+    size_t n = bytes->blob ? 0 : bytes->n_slices;
+    packed_u64(out, n);
+    for (size_t i = 0; i < n; i++) {
+        packed_text(out, bytes->slices[i].path);
+        packed_u64(out, bytes->slices[i].offset);
+        packed_u64(out, bytes->slices[i].len);
+    }
+}
+
+static size_t slices_of(const struct command *command)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < command->n_inputs; i++)
+        n += command->inputs[i].bytes.blob ? 0 : command->inputs[i].bytes.n_slices;
+    return n;
 }
 
 int command_pack(struct packed *out, const struct command *command)
@@ -169,11 +179,14 @@ int command_pack(struct packed *out, const struct command *command)
     pack_list(out, command->argv);
     pack_list(out, command->env);
     packed_text(out, command->input);
-    pack_bytes(out, &command->stdin_bytes);
+    packed_u64(out, len_in_memory(&command->stdin_bytes));
+    packed_u64(out, command->stdin_input);
     packed_u64(out, command->n_inputs);
+    packed_u64(out, slices_of(command));
     for (size_t i = 0; i < command->n_inputs; i++) {
         packed_text(out, command->inputs[i].name);
-        pack_bytes(out, &command->inputs[i].bytes);
+        packed_u64(out, len_in_memory(&command->inputs[i].bytes));
+        pack_slices(out, &command->inputs[i].bytes);
         packed_u64(out, command->inputs[i].executable);
     }
     pack_list(out, command->collect);
@@ -199,21 +212,33 @@ static const char **unpack_list(struct unpacked *in)
     return list;
 }
 
-static void unpack_bytes(struct unpacked *in, struct command_bytes *bytes, uint64_t *len)
+/* So many of the list's are left; returns how many it takes. */
+static size_t unpack_slices(struct unpacked *in, struct command_slice *at, size_t left)
 {
-    *len = unpacked_u64(in, UINT64_MAX);
-    bytes->path = unpacked_text(in);
+    size_t n = unpacked_u64(in, left);
+    for (size_t i = 0; i < n && in->ok; i++) {
+        at[i].path = unpacked_text(in);
+        at[i].offset = unpacked_u64(in, INT64_MAX);
+        at[i].len = unpacked_u64(in, UINT64_MAX);
+        in->ok = in->ok && at[i].path;
+    }
+    return n;
 }
 
 static void unpack_inputs(struct unpacked *in, struct command_order *order)
 {
-    size_t n = unpacked_u64(in, STRINGS_MAX);
+    size_t n = unpacked_u64(in, STRINGS_MAX), left = unpacked_u64(in, STRINGS_MAX);
+    struct command_slice *at = order->slices = mem_new(left + 1, sizeof *order->slices);
     order->inputs = mem_new(n + 1, sizeof *order->inputs);
     order->input_lens = mem_new(n + 1, sizeof *order->input_lens);
     order->command.n_inputs = n;
     for (size_t i = 0; i < n && in->ok; i++) {
         order->inputs[i].name = unpacked_text(in);
-        unpack_bytes(in, &order->inputs[i].bytes, &order->input_lens[i]);
+        order->input_lens[i] = unpacked_u64(in, UINT64_MAX);
+        size_t taken = unpack_slices(in, at, left);
+        order->inputs[i].bytes = (struct command_bytes){.slices = at, .n_slices = taken};
+        at += taken;
+        left -= taken;
         order->inputs[i].executable = unpacked_u64(in, 1);
         in->ok = in->ok && order->inputs[i].name;
     }
@@ -230,8 +255,10 @@ bool command_unpack(struct slice frame, struct command_order *order)
     command->argv = order->argv = unpack_list(&in);
     command->env = order->env = unpack_list(&in);
     command->input = unpacked_text(&in);
-    unpack_bytes(&in, &command->stdin_bytes, &order->stdin_len);
+    order->stdin_len = unpacked_u64(&in, UINT64_MAX);
+    command->stdin_input = unpacked_u64(&in, STRINGS_MAX);
     unpack_inputs(&in, order);
+    in.ok = in.ok && command->stdin_input <= command->n_inputs;
     command->inputs = order->inputs;
     command->collect = order->collect = unpack_list(&in);
     command->limits.time_us = unpacked_u64(&in, UINT64_MAX);
@@ -250,6 +277,7 @@ void command_order_clear(struct command_order *order)
     free(order->env);
     free(order->collect);
     free(order->inputs);
+    free(order->slices);
     free(order->input_lens);
     *order = (struct command_order){0};
 }

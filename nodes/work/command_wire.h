@@ -75,9 +75,6 @@ struct spawner_config {
 void spawner_config_pack(struct packed *out, const struct spawner_config *config);
 bool spawner_config_unpack(struct slice frame, struct spawner_config *config);
 
-/* How many there are in memory; UINT64_MAX: they are a file, or none. */
-uint64_t command_bytes_len(const struct command_bytes *bytes);
-
 /* Of inputs in memory the lengths alone. ERR_TOO_BIG; ERR_MALFORMED. */
 int command_pack(struct packed *out, const struct command *command);
 
@@ -88,6 +85,7 @@ struct command_order {
     uint64_t stdin_len;     /* in a BYTES; UINT64_MAX: there is none */
     uint64_t *input_lens;   /* likewise, of each input */
     struct command_input *inputs;
+    struct command_slice *slices; /* of all inputs, one after another */
     const char **argv, **env, **collect;
 };
 

@@ -27,6 +27,7 @@
 #define NEVER       UINT64_MAX
 #define DIR_MAX     400 /* paths of outputs are in frames: COMMAND_FRAME_MAX_BYTES */
 #define DIR_OWN     "commands"
+#define FILES_END   "-files"
 
 /* --- the thread: ends --- */
 
@@ -271,14 +272,18 @@ static int prepare(struct commands *commands, struct text *why)
                     config->scratch, hash_text(hash, hash_at));
     else
         text_format(commands->scratch, sizeof commands->scratch, "%s/scratch", own);
+    /* Beside it, on the same disk. */
+    text_format(commands->files, sizeof commands->files, "%s%s", commands->scratch, FILES_END);
     if (!make_directory(own, 0700, why) || !make_directory(commands->outputs, 0700, why) ||
-        !make_directory(commands->scratch, config->user ? 0711 : 0700, why))
+        !make_directory(commands->scratch, config->user ? 0711 : 0700, why) ||
+        !make_directory(commands->files, 0700, why))
         return ERR_IO;
     unsigned left = survivors_end_all(own);
     if (left)
         log_write(LOG_WARN, "ended %u processes of commands that this node's last life had left",
                   left);
     sweep(commands->outputs, true);
+    sweep(commands->files, true);
     sweep(commands->scratch, false);
     for (unsigned i = 0; i < config->slots; i++)
         text_format(commands->slots[i].record, sizeof commands->slots[i].record,
@@ -355,23 +360,13 @@ int commands_start(const struct commands_config *config, struct commands **out, 
 
 static void add_bytes(struct ask *ask, const struct command_bytes *bytes)
 {
-    if (!bytes->blob)
-        return;
-    ask->lens[ask->n_blobs] = command_bytes_len(bytes);
-    ask->blobs[ask->n_blobs++] = blob_ref(bytes->blob);
-    for (size_t i = 0; i < bytes->n_more; i++) {
-        ask->lens[ask->n_blobs] = UINT64_MAX;
-        ask->blobs[ask->n_blobs++] = blob_ref(bytes->more[i]);
-    }
+    if (bytes->blob)
+        ask->blobs[ask->n_blobs++] = blob_ref(bytes->blob);
 }
 
 static void add_inputs(struct ask *ask, const struct command *command)
 {
-    size_t n = 1 + command->stdin_bytes.n_more;
-    for (size_t i = 0; i < command->n_inputs; i++)
-        n += 1 + command->inputs[i].bytes.n_more;
-    ask->blobs = mem_new(n, sizeof *ask->blobs);
-    ask->lens = mem_new(n, sizeof *ask->lens);
+    ask->blobs = mem_new(1 + command->n_inputs, sizeof *ask->blobs);
     add_bytes(ask, &command->stdin_bytes);
     for (size_t i = 0; i < command->n_inputs; i++)
         add_bytes(ask, &command->inputs[i].bytes);
@@ -401,6 +396,11 @@ void commands_cancel(struct commands *commands, struct command_id id)
 struct command_result *commands_poll(struct commands *commands)
 {
     return (struct command_result *)(void *)mailbox_take(commands->results);
+}
+
+const char *commands_files(const struct commands *commands)
+{
+    return commands->files;
 }
 
 int commands_fd(const struct commands *commands)

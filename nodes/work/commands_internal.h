@@ -15,8 +15,7 @@ struct ask {
     int error;           /* it cannot be packed, and this is why */
     struct packed frame; /* RUN */
     uint64_t time_us;    /* its limit; 0: none */
-    struct blob **blobs; /* in the order of the frames BYTES */
-    uint64_t *lens;      /* of the frame that begins with the blob; UINT64_MAX: none does */
+    struct blob **blobs; /* of the frames BYTES, in their order */
     size_t n_blobs;
     bool cancelled, part;
     struct ask *next; /* of those that wait */
@@ -31,8 +30,7 @@ struct slot {
     uint64_t serial; /* of that, as the spawner counts */
     uint64_t started_us;
     uint64_t kill_at_us; /* it has not answered by then: it hangs. UINT64_MAX: never */
-    /* What is to be sent: the frame, then each blob, the first of a frame behind its header; and
-     * last a cancel. */
+    /* What is to be sent: the frame, then each blob behind its header, and last a cancel. */
     size_t part, offset; /* part 0: the frame; 2i + 1 and 2i + 2: header and bytes of blob i */
     uint8_t header[COMMAND_HEADER_BYTES];
     uint8_t cancel[COMMAND_HEADER_BYTES + 8];
@@ -44,7 +42,7 @@ struct slot {
 
 struct commands {
     struct commands_config config; /* its strings are owned */
-    char scratch[512], outputs[512];
+    char scratch[512], outputs[512], files[512];
     uint64_t nonce, files_soft;
     pthread_t thread;
     struct mailbox *requests, *results;

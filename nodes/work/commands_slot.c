@@ -34,7 +34,6 @@ void ask_free(struct ask *ask)
     for (size_t i = 0; i < ask->n_blobs; i++)
         blob_drop(&ask->blobs[i]);
     free(ask->blobs);
-    free(ask->lens);
     free(ask->frame.at);
     free(ask);
 }
@@ -188,12 +187,11 @@ static bool next_bytes(struct slot *slot, struct slice *bytes)
         if (!slot->part)
             *bytes = (struct slice){ask->frame.at, ask->frame.len};
         else if (slot->part % 2)
-            *bytes =
-                (struct slice){slot->header, ask->lens[i] == UINT64_MAX ? 0 : sizeof slot->header};
+            *bytes = (struct slice){slot->header, sizeof slot->header};
         else
             *bytes = (struct slice){ask->blobs[i]->at, ask->blobs[i]->len};
         if (slot->part % 2)
-            command_header(slot->header, FRAME_BYTES, ask->lens[i]);
+            command_header(slot->header, FRAME_BYTES, ask->blobs[i]->len);
         bytes->at += slot->offset;
         bytes->len -= slot->offset;
         return true;

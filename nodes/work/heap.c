@@ -33,6 +33,7 @@ struct free_block {
 static _Thread_local struct free_block *kept[LARGE_CLASSES];
 static _Thread_local size_t kept_bytes;
 static _Thread_local bool keeps;
+static size_t kept_most = HEAP_KEPT_BYTES;
 
 /* As GMP wants it: never NULL, and not cleared. */
 static void *fresh_block(size_t size)
@@ -49,6 +50,11 @@ static void free_block(void *block, size_t size)
         free(block);
     else
         large_give(block, size);
+}
+
+void heap_keep_at_most(size_t bytes)
+{
+    kept_most = bytes < HEAP_KEPT_BYTES ? bytes : HEAP_KEPT_BYTES;
 }
 
 void heap_keep(void)
@@ -74,7 +80,7 @@ void heap_free(void *block, size_t size)
     size_t rounded = size, class = 0;
     if (size >= HEAP_LARGE_BYTES)
         rounded = large_round(size, &class);
-    if (!keeps || !class || kept_bytes + rounded > HEAP_KEPT_BYTES) {
+    if (!keeps || !class || kept_bytes + rounded > kept_most) {
         free_block(block, rounded);
         return;
     }

@@ -50,6 +50,10 @@ void *heap_alloc(size_t size);
 void *heap_resize(void *block, size_t old_size, size_t new_size);
 void heap_free(void *block, size_t size);
 
+/* Each thread keeps so much at most, and never more than HEAP_KEPT_BYTES. Before other threads are
+ * started. */
+void heap_keep_at_most(size_t bytes);
+
 /* Bytes that the calling thread keeps. */
 size_t heap_kept_bytes(void);
 

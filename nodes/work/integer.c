@@ -1,5 +1,6 @@
 #include "nodes/work/integer.h"
 #include "nodes/work/integer_internal.h"
+#include "nodes/work/integer_transform.h"
 
 #include <assert.h>
 #include <flint/fft.h>
@@ -24,13 +25,14 @@ _Static_assert(OPERANDS_MAX == 4, "a group of the tree has four nodes");
 
 /* --- products ---
  *
- * GMP's are the best up to some millions of digits; beyond, FLINT's take 0.7 to 0.9 of the time,
- * and can take a second processor, which otherwise has nothing to do: the last operations of a tree
- * are the largest, and wait for each other (docs/decisions.md). */
+ * GMP's are the best for short numbers, transforms up to some millions of digits. Beyond, FLINT's
+ * take 0.7 to 0.9 of GMP's time, and can take a second processor, which otherwise has nothing to
+ * do: the last operations of a tree are the largest, and wait for each other (docs/decisions.md).
+ */
 
-/* From here on two threads are worth it: 12.7 ms instead of 14.1, and 22 instead of 33 with twice
- * as many limbs. */
-#define PARALLEL_LIMBS 62500 /* of the smaller factor */
+/* From here on two threads of FLINT's are worth it: 14.5 ms instead of a transform's 17, and 34
+ * instead of 53 with twice as many limbs. */
+#define PARALLEL_LIMBS 125000 /* of the smaller factor */
 
 #define THREADS_MAX 2 /* a third is worth little: a transform's passes wait for memory */
 
@@ -74,6 +76,7 @@ static void multiply_large(mp_limb_t *out, struct number a, struct number b, int
 
 void integer_give_back(void)
 {
+    transform_give_back();
     if (several)
         flint_cleanup();
     else
@@ -88,11 +91,16 @@ size_t integer_multiply_two(mp_limb_t *out, struct number a, struct number b)
         b = swap;
     }
     int threads = threads_for(b.n);
+    bool square = a.at == b.at && a.n == b.n;
+    size_t from = square ? TRANSFORM_SQUARE_LIMBS : TRANSFORM_LIMBS;
+    bool transforms = threads == 1 && b.n >= from && a.n + b.n <= TRANSFORM_PRODUCT_MAX;
+    if (transforms && transform_multiply(out, a, b))
+        return integer_trimmed(out, a.n + b.n);
     if (b.n == 1)
         out[a.n] = mpn_mul_1(out, a.at, (mp_size_t)a.n, b.at[0]);
     else if (b.n >= FLINT_LIMBS || threads > 1)
         multiply_large(out, a, b, threads);
-    else if (a.at == b.at && a.n == b.n)
+    else if (square)
         mpn_sqr(out, a.at, (mp_size_t)a.n);
     else
         mpn_mul(out, a.at, (mp_size_t)a.n, b.at, (mp_size_t)b.n);

@@ -93,7 +93,7 @@ static bool quotient(mpz_ptr out, mpz_srcptr scale, mpz_srcptr long_a, mpz_srcpt
     mpz_clear(a);
     bool whole = !stop_is_set(stop);
     if (whole)
-        mpz_tdiv_q(out, out, b);
+        integer_divide_numbers(out, NULL, out, b);
     mpz_clear(b);
     return whole;
 }

@@ -44,11 +44,7 @@ static void copy_number(struct blob *out, struct number a)
 /* The square is not longer than a. */
 static void divide(struct blob *out, struct number a, struct number square)
 {
-    mp_limb_t *at = (mp_limb_t *)(void *)out->at;
-    size_t quotient_bytes = (a.n - square.n + 1) * sizeof *at;
-    mp_limb_t *quotient = heap_alloc(quotient_bytes);
-    mpn_tdiv_qr(quotient, at, 0, a.at, (mp_size_t)a.n, square.at, (mp_size_t)square.n);
-    heap_free(quotient, quotient_bytes);
+    integer_divide(NULL, (mp_limb_t *)(void *)out->at, a, square);
     integer_end(out, square.n, false);
 }
 

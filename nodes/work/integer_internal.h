@@ -24,6 +24,9 @@ int integer_operand_number(const struct integer_operand *operand, struct number 
 /* As GMP's number, which needs no mpz_clear(). */
 mpz_srcptr integer_view(mpz_t view, struct number number);
 
+/* The limbs of GMP's number (borrows). */
+struct number integer_limbs(mpz_srcptr number);
+
 /* How many limbs that is without leading zeros; at least 1. */
 size_t integer_trimmed(const mp_limb_t *at, size_t n);
 
@@ -43,11 +46,27 @@ bool integer_put(struct blob *out, mpz_srcptr number);
 /* out = a * b by the fastest way for their size; `out` is neither of them. */
 void integer_multiply_numbers(mpz_ptr out, mpz_srcptr a, mpz_srcptr b);
 
-/* Below, GMP's products may be faster than FLINT's. */
+/* Below, GMP's products, or transforms, may be faster than FLINT's. */
 #define FLINT_LIMBS 250000 /* of the smaller factor */
 
 /* Writes a * b, a.n + b.n limbs, to a place that overlaps neither; returns its length. */
 size_t integer_multiply_two(mp_limb_t *out, struct number a, struct number b);
+
+/* Of divisor and quotient, from which products by transforms make a division faster than GMP's. */
+#define DIVIDE_LIMBS 1000
+
+/* Divides a by b, which is not longer and not 0: a.n - b.n + 1 limbs of the quotient, or NULL, and
+ * b.n of the rest, to places that overlap nothing. Signs are not looked at. */
+void integer_divide(mp_limb_t *quotient, mp_limb_t *rest, struct number a, struct number b);
+
+/* The same of GMP's numbers, rounded towards zero; quotient or rest may be NULL, and either may be
+ * a or b. */
+void integer_divide_numbers(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b);
+
+/* And by a divisor that was prepared of b, for numbers as long as a; NULL: there is none. */
+struct divisor;
+void integer_divide_by(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b,
+                       const struct divisor *divisor);
 
 /* One level of a tree of products: nodes that lie one after another in `limbs`. */
 struct level {

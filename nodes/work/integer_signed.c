@@ -4,6 +4,7 @@
 
 #include "nodes/work/integer.h"
 #include "nodes/work/integer_internal.h"
+#include "nodes/work/integer_transform.h"
 #include "shared/base/error.h"
 
 #define NEGATIVE 1 /* the byte after a negative value's magnitude */
@@ -71,19 +72,59 @@ bool integer_put(struct blob *out, mpz_srcptr number)
     return true;
 }
 
-static struct number number_of(mpz_srcptr number)
+struct number integer_limbs(mpz_srcptr number)
 {
     return (struct number){mpz_limbs_read(number), mpz_size(number), mpz_sgn(number) < 0};
 }
 
 void integer_multiply_numbers(mpz_ptr out, mpz_srcptr a, mpz_srcptr b)
 {
-    struct number x = number_of(a), y = number_of(b);
-    if (x.n < FLINT_LIMBS || y.n < FLINT_LIMBS) {
+    struct number x = integer_limbs(a), y = integer_limbs(b);
+    if (x.n < TRANSFORM_LIMBS || y.n < TRANSFORM_LIMBS) {
         mpz_mul(out, a, b);
         return;
     }
     mp_limb_t *at = mpz_limbs_write(out, (mp_size_t)(x.n + y.n));
     mp_size_t n = (mp_size_t)integer_multiply_two(at, x, y);
     mpz_limbs_finish(out, x.negative != y.negative ? -n : n);
+}
+
+static void divide_short(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b)
+{
+    if (quotient && rest)
+        mpz_tdiv_qr(quotient, rest, a, b);
+    else if (quotient)
+        mpz_tdiv_q(quotient, a, b);
+    else
+        mpz_tdiv_r(rest, a, b);
+}
+
+void integer_divide_by(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b,
+                       const struct divisor *divisor)
+{
+    struct number x = integer_limbs(a), y = integer_limbs(b);
+    if (x.n < y.n || y.n < DIVIDE_LIMBS || x.n - y.n < DIVIDE_LIMBS) {
+        divide_short(quotient, rest, a, b);
+        return;
+    }
+    mpz_t q, r;
+    mp_size_t q_n = (mp_size_t)(x.n - y.n + 1), r_n = (mp_size_t)y.n;
+    mpz_init2(q, (mp_bitcnt_t)q_n * GMP_NUMB_BITS);
+    mpz_init2(r, (mp_bitcnt_t)r_n * GMP_NUMB_BITS);
+    mp_limb_t *q_at = mpz_limbs_write(q, q_n), *r_at = mpz_limbs_write(r, r_n);
+    if (!divisor || !divisor_divide(divisor, q_at, r_at, x))
+        integer_divide(q_at, r_at, x, y);
+    mpz_limbs_finish(q, x.negative != y.negative ? -q_n : q_n);
+    mpz_limbs_finish(r, x.negative ? -r_n : r_n);
+    if (quotient)
+        mpz_swap(quotient, q);
+    if (rest)
+        mpz_swap(rest, r);
+    mpz_clear(r);
+    mpz_clear(q);
+}
+
+void integer_divide_numbers(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b)
+{
+    integer_divide_by(quotient, rest, a, b, NULL);
 }

@@ -1,6 +1,7 @@
 /* A value as decimal digits: split by powers of ten until the pieces are short, as GMP does it
- * itself (mpn_get_str), and as fast; but one piece, and one division, after another, so that it can
- * be stopped in between. The first division takes about a seventh of the time of all. */
+ * itself (mpn_get_str), one piece, and one division, after another, so that it can be stopped in
+ * between. A level's divisions are by the same power, which is prepared for them: so transforms
+ * take less than half of GMP's time. */
 #include <assert.h>
 #include <gmp.h>
 #include <stdlib.h>
@@ -8,11 +9,14 @@
 
 #include "nodes/work/integer.h"
 #include "nodes/work/integer_internal.h"
+#include "nodes/work/integer_transform.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
-#define PIECE_DIGITS UINT64_C(100000) /* about 5 ms */
+#define PIECE_DIGITS UINT64_C(30000) /* of which GMP's own way takes a millisecond */
 #define LEVELS_MAX   32
+
+#define LIMBS_OF_DIGIT 0.0519050512451 /* log(10) / log(2^64), rounded up */
 
 /* Digits are split into 2^levels pieces. */
 struct splitting {
@@ -20,6 +24,8 @@ struct splitting {
     uint64_t piece; /* digits of one */
     int levels;
     mpz_t powers[LEVELS_MAX]; /* 5^(piece * 2^level): powers of ten without their factors of two */
+    struct divisor divisors[LEVELS_MAX]; /* the same, prepared */
+    bool prepared[LEVELS_MAX];
 };
 
 /* --- pieces --- */
@@ -40,14 +46,17 @@ static char *write_piece(mpz_srcptr number, char *at, size_t least)
     return at + zeros + len;
 }
 
-/* *high and *low: the quotient by 10^digits, where power is 5^digits, and the rest. */
-static void split(mpz_srcptr number, uint64_t digits, mpz_srcptr power, mpz_ptr high, mpz_ptr low)
+/* *high and *low: the quotient by the power of ten of that level, and the rest. */
+static void split(const struct splitting *it, int level, mpz_srcptr number, mpz_ptr high,
+                  mpz_ptr low)
 {
+    uint64_t digits = it->piece << level;
     mpz_t bits;
     mpz_init(bits);
     mpz_tdiv_r_2exp(bits, number, digits);
     mpz_tdiv_q_2exp(high, number, digits);
-    mpz_tdiv_qr(high, low, high, power);
+    integer_divide_by(high, low, high, it->powers[level],
+                      it->prepared[level] ? &it->divisors[level] : NULL);
     mpz_mul_2exp(low, low, digits);
     mpz_add(low, low, bits);
     mpz_clear(bits);
@@ -65,7 +74,7 @@ static char *write_levels(const struct splitting *it, mpz_srcptr number, int lev
     mpz_t high, low;
     mpz_init(high);
     mpz_init(low);
-    split(number, it->piece << (level - 1), it->powers[level - 1], high, low);
+    split(it, level - 1, number, high, low);
     if (whole || mpz_sgn(high)) {
         at = write_levels(it, high, level - 1, at, whole);
         whole = true;
@@ -79,6 +88,18 @@ static char *write_levels(const struct splitting *it, mpz_srcptr number, int lev
 
 /* --- the whole --- */
 
+/* All but the highest divide more than once, numbers of less than 10^(2 digits) / 2^digits. */
+static void prepare(struct splitting *it, int level)
+{
+    struct number power = integer_limbs(it->powers[level]);
+    size_t longest = power.n + (size_t)((double)(it->piece << level) * LIMBS_OF_DIGIT) + 2;
+    if (level + 1 == it->levels || power.n < DIVIDE_LIMBS)
+        return;
+    it->prepared[level] = divisor_begin(&it->divisors[level], power, longest);
+    if (!it->prepared[level])
+        divisor_end(&it->divisors[level]);
+}
+
 static void make_powers(struct splitting *it)
 {
     for (int level = 0; level < it->levels; level++) {
@@ -86,9 +107,20 @@ static void make_powers(struct splitting *it)
         if (stop_is_set(it->stop))
             continue;
         if (level)
-            mpz_mul(it->powers[level], it->powers[level - 1], it->powers[level - 1]);
+            integer_multiply_numbers(it->powers[level], it->powers[level - 1],
+                                     it->powers[level - 1]);
         else
             mpz_ui_pow_ui(it->powers[0], 5, it->piece);
+        prepare(it, level);
+    }
+}
+
+static void end_powers(struct splitting *it)
+{
+    for (int level = 0; level < it->levels; level++) {
+        if (it->prepared[level])
+            divisor_end(&it->divisors[level]);
+        mpz_clear(it->powers[level]);
     }
 }
 
@@ -109,8 +141,7 @@ bool integer_text_into(const struct blob *value, struct blob *out, stop_flag *st
         integer->_mp_size = -integer->_mp_size; /* a view: mpz_neg() would copy */
     }
     const char *end = write_levels(&it, integer, it.levels, at, false);
-    for (int level = 0; level < it.levels; level++)
-        mpz_clear(it.powers[level]);
+    end_powers(&it);
     if (end)
         out->len = (size_t)(end - (const char *)out->at);
     return end != NULL;

@@ -146,14 +146,14 @@ bool tree_product(const mpz_t *numbers, size_t n, mpz_ptr out, stop_flag *stop)
 static bool tree_down(struct tree *tree, mpz_srcptr top, mpz_t *out, stop_flag *stop)
 {
     struct numbers above = {0};
-    mpz_tdiv_r(numbers_add(&above), top, root_of(tree));
+    integer_divide_numbers(NULL, numbers_add(&above), top, root_of(tree));
     while (tree->n_levels > 0 && !stop_is_set(stop)) {
         struct numbers here = {0};
         numbers_clear(&tree->levels[--tree->n_levels]);
         const mpz_t *nodes = level_at(tree, tree->n_levels);
         size_t n = level_size(tree, tree->n_levels);
         for (size_t i = 0; i < n && !stop_is_set(stop); i++)
-            mpz_tdiv_r(numbers_add(&here), above.at[i / 2], nodes[i]);
+            integer_divide_numbers(NULL, numbers_add(&here), above.at[i / 2], nodes[i]);
         numbers_clear(&above);
         above = here;
     }
@@ -180,7 +180,7 @@ static void multiply_others(mpz_ptr sum, mpz_srcptr whole, mpz_srcptr root)
     mpz_t others, product;
     mpz_init(others);
     mpz_init(product);
-    mpz_tdiv_q(others, whole, root);
+    integer_divide_numbers(others, NULL, whole, root);
     integer_multiply_numbers(product, sum, others);
     mpz_swap(sum, product);
     mpz_clear(product);

@@ -92,7 +92,7 @@ int scratch_put_end(struct scratch *scratch, int fd, bool executable)
     return close(fd) && !error ? errno : error;
 }
 
-static int write_all(int fd, const uint8_t *at, size_t len)
+int scratch_write(int fd, const uint8_t *at, size_t len)
 {
     while (len) {
         ssize_t n = write(fd, at, len);
@@ -117,7 +117,7 @@ int scratch_copy(int from, int to, struct hash_stream *stream)
             continue;
         if (stream)
             hash_add(stream, buffer, (size_t)n);
-        int error = to >= 0 ? write_all(to, buffer, (size_t)n) : 0;
+        int error = to >= 0 ? scratch_write(to, buffer, (size_t)n) : 0;
         if (error)
             return error;
     }

@@ -31,6 +31,9 @@ bool scratch_is_inside(const char *name);
 int scratch_put(struct scratch *scratch, const char *name);
 int scratch_put_end(struct scratch *scratch, int fd, bool executable);
 
+/* Writes all of it. */
+int scratch_write(int fd, const uint8_t *at, size_t len);
+
 /* Copies from one descriptor, from where it is to its end, to another. `stream`: adds the bytes;
  * NULL: no. */
 struct hash_stream;

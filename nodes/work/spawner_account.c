@@ -92,7 +92,8 @@ bool account_find(struct account *account, const struct spawner_config *config, 
 /* What nobody else may say. */
 static bool is_reserved(const char *variable)
 {
-    static const char *const names[] = {"JOB=", "TASK=", "ATTEMPT=", "INPUT=", "NODE=", "SCRATCH="};
+    static const char *const names[] = {"JOB=",        "TASK=", "ATTEMPT=", "INPUT=",
+                                        "INPUT_FILE=", "NODE=", "SCRATCH="};
     if (strncmp(variable, "CONCLAVE_", 9) != 0)
         return false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -134,6 +135,13 @@ static void set_default(struct environment *to, const char *name, const char *va
         set(to, name, value);
 }
 
+static void set_path(struct environment *to, const char *name, const char *dir, const char *file)
+{
+    char path[SPAWNER_PATH_ROOM + 64];
+    text_format(path, sizeof path, "%s/%s", dir, file);
+    set(to, name, path);
+}
+
 static void set_number(struct environment *to, const char *name, uint64_t number)
 {
     char text[32];
@@ -152,7 +160,9 @@ char **environment_make(const struct run *run)
     set_number(&to, "CONCLAVE_NODE", run->spawner->config.node);
     set(&to, "CONCLAVE_JOB", job_id_text(command->id.job, job));
     set(&to, "CONCLAVE_SCRATCH", run->path);
-    if (command->input)
+    if (run->input_name[0])
+        set_path(&to, "CONCLAVE_INPUT_FILE", run->path, run->input_name);
+    else if (command->input)
         set(&to, "CONCLAVE_INPUT", command->input);
     for (size_t i = 0; command->env && command->env[i]; i++)
         if (!is_reserved(command->env[i]))

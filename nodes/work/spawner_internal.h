@@ -55,6 +55,7 @@ struct run {
     char path[SPAWNER_PATH_ROOM]; /* of the scratch directory */
     char prefix[64];              /* of its outputs and files */
     int stdin_fd;
+    char input_name[32]; /* of the file with an input that the environment cannot hold; "": none */
     struct stream streams[COMMAND_STREAMS];
     pid_t pid;                                                 /* 0: not started */
     uint64_t start_us, limit_at_us, kill_at_us, give_up_at_us; /* UINT64_MAX: never */
@@ -70,6 +71,15 @@ bool account_find(struct account *account, const struct spawner_config *config, 
 /* What the command gets as its environment: a list to free() with environment_free(). */
 char **environment_make(const struct run *run);
 void environment_free(char **list);
+
+/* --- spawner_inputs.c --- */
+
+/* Puts stdin and files where the command finds them; run->result has what went wrong, a cancel that
+ * came meanwhile included. */
+void inputs_prepare(struct run *run);
+
+/* Writes the input to a file of the scratch directory. False: run->result has why. */
+bool input_to_file(struct run *run);
 
 /* --- spawner_launch.c --- */
 

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "nodes/work/spawner_internal.h"
@@ -166,10 +167,35 @@ void run_fail(struct run *run, enum command_end end, const char *what, int error
                 error ? strerror(error) : "");
 }
 
+/* Returns the child's, or -1; launch->error: it has become no program. */
+static pid_t launch_once(struct run *run, struct launch *launch)
+{
+    char **env = environment_make(run);
+    launch->env = env;
+    launch->programs = find_programs(launch->command->argv[0], path_of(env));
+    launch->error = 0;
+    pid_t pid = start(launch);
+    environment_free((char **)launch->programs);
+    environment_free(env);
+    return pid;
+}
+
+/* With the input in a file, when arguments and environment together are more than the kernel takes:
+ * that depends on the user's limit of the stack. */
+static pid_t launch_again(struct run *run, struct launch *launch, pid_t pid)
+{
+    if (pid < 0 || launch->error != E2BIG || !launch->command->input || run->input_name[0])
+        return pid;
+    waitpid(pid, NULL, 0);
+    if (!input_to_file(run))
+        return 0;
+    return launch_once(run, launch);
+}
+
 bool launch(struct run *run, const int fds[3])
 {
     const struct command *command = &run->order.command;
-    char what[TEXT_MAX], **env = environment_make(run);
+    char what[TEXT_MAX];
     struct launch launch = {.account = &run->spawner->account,
                             .command = command,
                             .dir = run->scratch.fd,
@@ -177,10 +203,10 @@ bool launch(struct run *run, const int fds[3])
                             .files_soft = run->spawner->config.files_soft,
                             .nice =
                                 command->nice ? getpriority(PRIO_PROCESS, 0) + command->nice : 0,
-                            .argv = (char *const *)(const void *)command->argv,
-                            .env = env,
-                            .programs = find_programs(command->argv[0], path_of(env))};
-    pid_t pid = start(&launch);
+                            .argv = (char *const *)(const void *)command->argv};
+    if (command->input && strlen(command->input) > COMMAND_INPUT_MAX_BYTES && !input_to_file(run))
+        return false;
+    pid_t pid = launch_again(run, &launch, launch_once(run, &launch));
     if (pid < 0) {
         run_fail(run, COMMAND_NOT_STARTED, "cannot make a process", errno);
     } else if (launch.error) {
@@ -190,7 +216,5 @@ bool launch(struct run *run, const int fds[3])
         run_fail(run, COMMAND_NOT_STARTED, what, launch.error);
     }
     run->pid = pid > 0 ? pid : 0;
-    environment_free((char **)launch.programs);
-    environment_free(env);
     return pid > 0 && !launch.error;
 }

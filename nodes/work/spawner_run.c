@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -20,78 +19,9 @@
 #include "shared/base/mutant.h"
 
 #define NEVER          UINT64_MAX
-#define STDIN_MEMORY   MIB_BYTES /* a longer one is a file without a name */
 #define LAST_OUTPUT_US SECOND_US /* for what is still in a pipe when all have ended */
 
 /* --- before it starts --- */
-
-/* A file that nobody else knows; -1 with errno. */
-static int open_nameless(const char *dir, uint64_t len)
-{
-    char path[SPAWNER_PATH_ROOM];
-    int fd = len <= STDIN_MEMORY ? memfd_create("stdin", MFD_CLOEXEC)
-                                 : open(dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-    if (fd >= 0 || len <= STDIN_MEMORY)
-        return fd;
-    text_format(path, sizeof path, "%s/stdin-XXXXXX", dir);
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0)
-        unlink(path);
-    return fd;
-}
-
-static void prepare_stdin(struct run *run)
-{
-    const struct command_bytes *bytes = &run->order.command.stdin_bytes;
-    const char *path = bytes->path ? bytes->path : "/dev/null";
-    bool sent = run->order.stdin_len != NEVER;
-    run->stdin_fd = sent ? open_nameless(run->spawner->config.outputs, run->order.stdin_len)
-                         : open(path, O_RDONLY | O_CLOEXEC);
-    if (run->stdin_fd < 0)
-        run_fail(run, COMMAND_NOT_STARTED, "cannot open its stdin", errno);
-    if (!sent)
-        return;
-    int error = spawner_take_bytes(run->spawner, run->order.stdin_len, run->stdin_fd);
-    if (!error && run->stdin_fd >= 0 && lseek(run->stdin_fd, 0, SEEK_SET))
-        error = errno;
-    if (error)
-        run_fail(run, COMMAND_NOT_STARTED, "cannot write its stdin", error);
-}
-
-static int copy_from(const char *path, int to)
-{
-    int from = open(path, O_RDONLY | O_CLOEXEC);
-    int error = from < 0 ? errno : scratch_copy(from, to, NULL);
-    if (from >= 0)
-        close(from);
-    return error;
-}
-
-/* What was sent along is taken even when it has no more use: the next frame lies behind it. */
-static void prepare_input(struct run *run, size_t i)
-{
-    const struct command_input *input = &run->order.command.inputs[i];
-    uint64_t len = run->order.input_lens[i];
-    char what[TEXT_MAX];
-    int error = 0, fd = -1;
-    if (run->result->end == COMMAND_EXIT && run->scratch.fd >= 0) {
-        fd = scratch_put(&run->scratch, input->name);
-        error = fd < 0 ? errno : 0;
-    }
-    if (len != NEVER) {
-        int taken = spawner_take_bytes(run->spawner, len, fd);
-        error = error ? error : taken;
-    } else if (fd >= 0 && input->bytes.path) {
-        error = copy_from(input->bytes.path, fd);
-    }
-    if (fd >= 0) {
-        int ended = scratch_put_end(&run->scratch, fd, input->executable);
-        error = error ? error : ended;
-    }
-    text_format(what, sizeof what, "cannot put %.200s into its scratch directory", input->name);
-    if (error)
-        run_fail(run, COMMAND_NOT_STARTED, what, error);
-}
 
 static void prepare(struct run *run)
 {
@@ -108,9 +38,7 @@ static void prepare(struct run *run)
         scratch_make(&run->scratch, run->path, account->uid, account->gid, account->foreign);
     if (error)
         run_fail(run, COMMAND_NOT_STARTED, "cannot make its scratch directory", error);
-    prepare_stdin(run);
-    for (size_t i = 0; i < run->order.command.n_inputs; i++)
-        prepare_input(run, i);
+    inputs_prepare(run);
 }
 
 /* --- starting --- */

@@ -96,8 +96,13 @@
 #define MSGPACK_DEPTH_MAX      8
 /* More than any message of ours; bounds what decoding allocates. */
 #define MSGPACK_ELEMENTS_MAX 20000
-/* Half of a message, so that a chunk never meets the cap. */
-#define VALUE_CHUNK_BYTES (512 * KIB_BYTES)
+/* Half of a message, so that a chunk never meets the cap; and how many unanswered a client has. */
+#define VALUE_CHUNK_BYTES   (512 * KIB_BYTES)
+#define VALUE_CHUNKS_CREDIT 8
+/* Of values that a follower's log names, it has so many bytes in memory on their way to its disk;
+ * of long ones two: one comes while the other is written. */
+#define FOLLOWER_MOVING_BYTES (64 * MIB_BYTES)
+#define FOLLOWER_MOVING_LEAST 2
 
 /* The list of keys as one entry of the log: with its request it fits into frame 0. Some 400 keys;
  * a longer list is not replicated, and its file is to be copied. */
@@ -324,16 +329,13 @@
 /* Leaves of a plan whose results have several consumers: up to five operations each, and what is
  * done of them is a bit each in memory and is walked once when a checkpoint is loaded, 0.1 s. */
 #define PLAN_LEAVES_MAX 16384
-/* Of a stored value of integers: it is what one operation reads of an input. */
-#define SEGMENT_BYTES_MAX (8 * MIB_BYTES)
 /* Factors above the line of a binomial coefficient that one operation makes whole, without a sieve:
  * a third of a second. */
 #define BINOMIAL_DIRECT_MAX 1000000
-/* Primes have 32 bits. */
-#define SIEVE_MAX       ((uint64_t)UINT32_MAX)
-#define PLAN_CHOICE_MAX 16 /* the name of a plan, in a request */
-#define PHASES_MAX      16 /* of a job's time (timing.h), in an answer */
-#define PHASE_NAME_MAX  16
+#define SIEVE_MAX           ((uint64_t)UINT32_MAX) /* primes have 32 bits */
+#define PLAN_CHOICE_MAX     16                     /* the name of a plan, in a request */
+#define PHASES_MAX          16                     /* of a job's time (timing.h), in an answer */
+#define PHASE_NAME_MAX      16
 /* Of finished jobs, their coordinator remembers so many accounts of their time: 100 KB. */
 #define TIMINGS_KEPT_MAX 1024
 /* --- jobs of tasks --- */
@@ -358,10 +360,7 @@
 #define TASK_WORKS_MAX (4 * TASK_BATCH_MAX)
 /* A worker looks so far ahead in these for tasks whose inputs are there, and fetches those of the
  * others: of a few jobs that take turns. */
-#define TASK_WORKS_LOOK 8
-/* Segments of inputs that a worker has in memory, 96 MiB: all of a task, its files included. */
-#define INPUTS_HELD_MAX      (2 + TASK_PARTS_MAX)
-#define INPUT_SOURCES_MAX    3  /* that are asked for one, until an attempt ends without it */
+#define TASK_WORKS_LOOK      8
 #define ACTIVE_TASK_JOBS_MAX 64 /* of which tasks are handed out at the same time */
 /* Details of outcomes that go into one value, and in all that are on their way there: then nothing
  * more is handed out until some are in the log. */
@@ -420,9 +419,6 @@
 /* A unit takes at most four times as long as units of other operators. */
 #define PACE_OTHERS_LOG 512
 #define PACE_MAX_US     (UINT64_C(3600000) * SECOND_US) /* 1000 hours: sums stay below 2^64 */
-
-/* Of values that a worker holds in memory; beyond, it is throttled. */
-#define MEMORY_LIMIT_DEFAULT_BYTES (1024 * MIB_BYTES)
 
 /* --- values --- */
 
@@ -595,6 +591,7 @@
 #define CLIENT_POLL_MS            1000   /* a long poll's length while waiting for a job */
 #define JOBS_FILE_LINE_MAX        512
 
+#include "shared/base/limits_held.h"
 #include "shared/base/limits_stored.h"
 
 #endif

@@ -28,11 +28,19 @@
 #define TASK_ENV_MAX  256
 /* Files that every task gets: beyond, an archive is quicker to move and to unpack. */
 #define TASK_UPLOADS_MAX 256
-/* The uploads and the own file of one task together: a worker has them in memory when the task
- * begins. Larger data belongs on a disk that all nodes see. */
-#define TASK_INPUT_BYTES_MAX (64 * MIB_BYTES)
-/* Segments of SEGMENT_BYTES_MAX that these touch: the uploads begin with one, the file anywhere. */
-#define TASK_PARTS_MAX    10
+/* The uploads and the own file of one task together: a worker has them twice on its scratch disk
+ * when the task begins. Larger data belongs on a disk that all nodes see. */
+#define TASK_INPUT_BYTES_MAX (1024 * MIB_BYTES)
+/* Segments that these touch: the uploads begin with one, the file anywhere. */
+#define TASK_PARTS_MAX (TASK_INPUT_BYTES_MAX / SEGMENT_BYTES_MAX + 2)
+/* Segments of inputs that a worker has in memory, 96 MiB: what a task is, of those that it looks
+ * at; and of files on their way to the scratch disk, which are as many as keep both network and
+ * disk busy. */
+#define INPUTS_HELD_MAX   8
+#define INPUTS_MOVING_MAX 4
+/* Segments of files that it has on that disk, 2 GiB: of a task, and of the next one. */
+#define INPUTS_FILES_MAX  (2 * TASK_PARTS_MAX)
+#define INPUT_SOURCES_MAX 3   /* that are asked for one, until an attempt ends without it */
 #define TASK_GLOBS_MAX    64  /* patterns of files to collect; one may match any number */
 #define TASK_RETRIES_MAX  100 /* more attempts hide that the command does not work */
 #define TASK_DELAY_MAX_US (3600 * SECOND_US) /* it doubles from there, see --retry-delay */

@@ -81,12 +81,17 @@
       "a node that started again says what its former life did not begin (T16)")                 \
     X(lack_is_failure, "a task whose inputs nobody had for the moment fails (T19)")              \
     X(death_is_failure, "a node's death counts as a failed attempt of its tasks (T19)")          \
+    X(loser_goes_on, "a task whose copy was done is executed to its end  (T9)")                  \
+    X(copy_is_left, "a task that is done is in the hands of its copy's worker (T9)")             \
+    X(copy_failure_counts, "a copy that fails fails the task that is executed (T9)")             \
     X(record_off_by_one, "a task is executed with the record of the one before it")              \
     X(files_not_awaited, "a task begins before its files are at its node")                       \
     X(lacking_file_begins, "a task begins without a file that nobody had for the moment")        \
     X(lacking_file_is_failure, "a task of which nobody had a file for the moment fails (T19)")   \
     X(files_in_one_segment, "a worker fetches one segment of a task's files, not all of them")   \
     X(records_never_back, "a record before the last one that was looked for is not found again") \
+    X(spilled_at_once, "a value that is to be spilled leaves memory before it is on disk (T22)") \
+    X(begun_waits, "an operation that was begun waits behind one that has no room (T22)")        \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
     X(recorder_off_by_one, "the last message before a marker is not recorded (S3)")              \
     X(second_marker_records, "the state is recorded once more at the second marker (S4)")        \
@@ -113,6 +118,8 @@
     X(values_age_twice, "the time since the last value_aged counts again in the next (V3)")        \
     X(commands_for_all, "a job that runs commands is submitted like any other (X14)")              \
     X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
+    X(needs_unbounded, "a follower fetches all values that an entry names at once")                \
+    X(staged_is_not_held, "a file goes from the scratch disk while an attempt reads it")           \
     X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \
     X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \
     X(broker_believes_one, "a broker believes whoever says that it serves (X15)")                  \
@@ -156,6 +163,7 @@
     X(quota_ignored, "a key may make any number of requests a second (X8)")                        \
     X(one_turn_for_all, "requests of all keys wait for a node in the order of arrival (X8)")       \
     X(passed_on_at_once, "any number of requests is passed on before a node has read them (X8)")   \
+    X(credit_unbounded, "a client may have any number of unanswered chunks (W5)")                  \
     X(half_open_unbounded, "connections without a key may take all descriptors (X5)")              \
     X(descriptor_stays_followed, "what gets a connection's number next is followed in its stead")  \
     X(roles_unchecked, "every key may ask for everything")                                         \

@@ -10,7 +10,7 @@
 static void list(const struct task_row *row, const uint64_t *numbers[NUMBERS])
 {
     const uint64_t *all[NUMBERS] = {&row->first,      &row->count,    &row->state,  &row->node,
-                                    &row->attempts,   &row->exit,     &row->signal, &row->limit,
+                                    &row->attempts,   &row->exit,     &row->signal, &row->flags,
                                     &row->started_ms, &row->wall_us,  &row->cpu_us, &row->max_rss,
                                     &row->out.bytes,  &row->err.bytes};
     memcpy(numbers, all, sizeof all);

@@ -29,12 +29,18 @@ struct task_bundle {
     struct slice at, err_line;     /* it; and the last line of that stderr; borrowed */
 };
 
+enum task_row_flags {
+    TASK_ROW_LIMIT = 1,  /* the time limit ended it */
+    TASK_ROW_COPIED = 2, /* two workers executed the last attempt ... */
+    TASK_ROW_COPY = 4    /* ... and this is how the second one's ended */
+};
+
 /* One task, or tasks in a row of which all of this is the same. */
 struct task_row {
     uint64_t first, count;
     uint64_t state; /* 1: done, 2: failed, 3: lost, 4: cancelled */
     uint64_t node, attempts;
-    uint64_t exit, signal, limit; /* limit: 1: the time limit ended it */
+    uint64_t exit, signal, flags; /* of enum task_row_flags */
     uint64_t started_ms;          /* since 1970 UTC; 0: it was not begun */
     uint64_t wall_us, cpu_us;     /* of a range: of all of it */
     uint64_t max_rss;             /* bytes */

@@ -2,6 +2,8 @@
 import json
 import signal
 
+import pytest
+
 import harness
 from harness import CANCELLED, FAILED, OK
 
@@ -34,8 +36,8 @@ def test_what_fails_is_listed_logged_and_tried_again(cluster, tmp_path):
     row = json.loads(cluster.ok("job", "tasks", job, "--json", "--task", "2"))
     assert row["attempt"] == 2 and row["exit"] == 3 and row["stdout"]["bytes"] == 6
     lines = [one.split("\t") for one in log.read_text().splitlines()]
-    assert [(one[0], one[6]) for one in lines[1:]] == [("1", "0"), ("2", "3"), ("3", "0")]
-    assert cluster.ok("job", "log", job) == log.read_text()
+    assert sorted((one[0], one[6]) for one in lines[1:]) == [("1", "0"), ("2", "3"), ("3", "0")]
+    assert cluster.ok("job", "log", job).splitlines()[1:] == sorted(log.read_text().splitlines()[1:])
     mark.touch()
     again = cluster.ok("job", "retry", job).strip()
     cluster.ok("job", "wait", again)
@@ -69,6 +71,58 @@ def test_a_directory_holds_what_tasks_wrote(cluster, tmp_path):
     cluster.ok("map", "--dir", out, "--sh", "echo {}; [ {} = a ] || echo {} >&2", ":::", "a", "b")
     assert sorted(path.name for path in out.iterdir()) == ["1.out", "2.err", "2.out", "joblog.tsv"]
     assert (out / "2.err").read_text() == "b\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_log_and_files_grow_while_the_job_runs_and_are_completed(cluster, tmp_path, number):
+    mark, log, out = (tmp_path / name for name in ("mark", "log", "out"))
+    line = f"echo {{}} | tee {{}}.txt; [ {{}} = a ] || while [ ! -e {mark} ]; do sleep 0.1; done"
+    log.write_text("of another run\n")
+    process = cluster.start_conclave("map", "--joblog", log, "--dir", out, "--collect", "*.txt", "--sh", line, ":::", *"ba")
+    harness.wait_for(lambda: log.read_text().count("\n") == 2, 20, "one task has ended")
+    head, ended = log.read_text().splitlines()
+    assert head.startswith("Seq\tHost\t") and ended.split("\t")[0] == "2"
+
+    def files():
+        return {str(path.relative_to(out)): path.read_text() for path in out.rglob("*") if path.is_file()}
+    before = {"2.out": "a\n", "2/a.txt": "a\n", "joblog.tsv": log.read_text()}
+    assert files() == before
+    process.send_signal(number)
+    process.communicate(timeout=harness.seconds(30))
+    assert log.read_text() == before["joblog.tsv"] and files() == before
+    mark.touch()
+    job = cluster.json("job", "list")[-1]["id"]
+    again = cluster.conclave("job", "output", job, "--follow", "--dir", out)
+    assert again.returncode == OK and f"2 files are written to {out}, 2 were there" in again.stderr, again.stderr
+    assert len(files()["joblog.tsv"].splitlines()) == 3
+    assert files() | {"joblog.tsv": ""} == before | {"1.out": "b\n", "1/b.txt": "b\n", "joblog.tsv": ""}
+
+
+def test_a_job_goes_on_when_its_files_cannot_be_written(cluster, tmp_path):
+    (tmp_path / "out/2.out").mkdir(parents=True)
+    done = cluster.conclave("map", "--dir", tmp_path / "out", "--sh", "[ {} = a ] || sleep 600", ":::", *"ba")
+    *_, why, goes_on = done.stderr.splitlines()
+    assert done.returncode == FAILED and "2.out: stands in the way" in why and "goes on" in goes_on, done.stderr
+    cluster.ok("job", "cancel", goes_on.split()[2])
+
+
+def test_a_log_grows_beside_outputs_as_tasks_end(cluster, tmp_path):
+    log = tmp_path / "log"
+    process = cluster.start_conclave("map", "-u", "--joblog", log, "--sh", "echo {}; [ {} = a ] || sleep 600", ":::", *"ba")
+    assert process.stdout.readline() == "a\n"
+    assert log.read_text().splitlines()[1].split("\t")[0] == "2"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=harness.seconds(30))
+    cluster.ok("job", "cancel", errors.split()[2])
+    assert log.read_text().count("\n") == 2
+
+
+def test_the_longest_inputs_are_whole(cluster, tmp_path):
+    (tmp_path / "inputs").write_text("".join("x" * len_ + "\n" for len_ in (131056, 131057, 131071)))
+    script = "echo ${#CONCLAVE_INPUT} $(cat $CONCLAVE_INPUT_FILE /dev/null | wc -c)"
+    assert cluster.ok("map", "--stdin", "--sh", script, "::::", tmp_path / "inputs") == "131056 0\n0 131057\n0 131071\n"
+    done = cluster.ok("map", "expr", "length", "{}", "::::", tmp_path / "inputs")
+    assert done == "131056\n131057\n131071\n"
 
 
 def test_ctrl_c_leaves_the_job_and_cancel_ends_it(cluster):

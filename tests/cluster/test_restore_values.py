@@ -101,3 +101,67 @@ def test_a_map_goes_on_after_its_done_tasks_and_what_may_run_once_is_lost_T16(ma
     assert not again & {f"once-{task}" for task in begun}, again
     assert fresh.json("job", "show", once)["tasks"]["lost"] == len(begun)
     fresh.ok("down", "--dir", "up")
+
+
+def ready(fresh):
+    """Where `restored()` starts a cluster; what it takes from a snapshot may be there already."""
+    return pathlib.Path(fresh.dir, "up")
+
+
+def tree(path):
+    return sorted(str(one.relative_to(path)) for one in path.rglob("*"))
+
+
+def test_a_product_goes_on_from_values_that_were_fetched_by_the_snapshots_id_S15(make_cluster, tmp_path):
+    cluster = make_cluster(nodes=3, slots=1, delay="200ms").start()
+    cluster.wait_healthy()
+    numbers = tmp_path / "numbers.txt"
+    numbers.write_text("".join(f"{7 + i}{'3' * DIGITS}\n" for i in range(NUMBERS)))
+    job = cluster.json("submit", "product", f"@{numbers}", "--no-wait", timeout=60)["id"]
+    wait_for(lambda: operations(cluster, job)["done"] >= 18, 30, "two products of four are done")
+    fresh = make_cluster(nodes=3)
+    snapshot = cluster.ok("snapshot", "take").strip()
+    done = cluster.conclave("snapshot", "restore", snapshot, "--dir", ready(fresh), timeout=60)
+    assert done.returncode == 0 and "restarts" not in done.stderr and "behind" not in done.stderr, done
+    values = [path for n in (1, 2, 3) for path in (ready(fresh) / f"node{n}" / "restore.values").iterdir()]
+    assert len([path for path in values if path.stat().st_size > 250_000]) >= 6, values  # two products on each of three nodes
+    assert not (ready(fresh) / "restore.values").exists()
+    again = cluster.conclave("snapshot", "restore", snapshot, "--dir", ready(fresh))
+    assert again.returncode == 2 and "is not empty: a snapshot is restored into a fresh --dir" in again.stderr, again
+    cluster.close()
+    fresh.ok("up", "--detach", "--port", fresh.port, "--dir", "up", "--slots", 1, "--nodes", 3, timeout=60)
+    fresh.wait_healthy()
+    ended = fresh.json("job", "wait", job, timeout=60)
+    tail = ended["result"]["tail"]
+    assert ended["state"] == "done" and tail == str(pow(int("3" * len(tail)), NUMBERS, 10 ** len(tail))).zfill(len(tail))
+    assert ended["operations"]["executed"] <= ended["operations"]["total"] + 3, ended  # nothing of the leaves again
+    fresh.ok("down", "--dir", "up")
+
+
+def test_what_is_on_no_node_any_more_is_said_and_nothing_is_changed(make_cluster, tmp_path):
+    cluster = make_cluster(nodes=2, slots=1).start()
+    cluster.wait_healthy()
+    word = tmp_path / "word"
+    word.write_text("x" * 200_000)
+    cluster.ok("map", "--no-wait", "--upload", word, "--sh", "sleep 300; echo {}", ":::", 1, 2)
+    snapshot = cluster.ok("snapshot", "take").strip()
+    lost = [path for path in pathlib.Path(cluster.dir).glob("node*/**/values/*") if path.stat().st_size >= 200_000]
+    assert lost, tree(pathlib.Path(cluster.dir))
+    for node in (1, 2):
+        cluster.kill(cluster.nodes[node])
+    for path in lost:
+        path.unlink()
+    for node in (1, 2):
+        cluster.start_node(node)
+    cluster.wait_healthy()
+    for target in (tmp_path / "new", tmp_path / "kept"):
+        kept = target.name == "kept"
+        if kept:
+            (target / "node1").mkdir(parents=True)
+        done = cluster.conclave("snapshot", "restore", snapshot, "--dir", target, timeout=60)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done
+        assert "values that its jobs need are on no node any more" in done.stderr and "--force" in done.stderr, done
+        assert tree(target) == ["node1"] if kept else not target.exists()
+    forced = cluster.conclave("snapshot", "restore", snapshot, "--dir", tmp_path / "new", "--force", timeout=60)
+    assert forced.returncode == 0 and "stay behind" in forced.stderr, forced
+    assert not (tmp_path / "new" / "restore.values").exists() and (tmp_path / "new" / "node1" / "restore").exists()

@@ -228,6 +228,7 @@ static void take_output(struct host *host, const struct output *output)
     case OUTPUT_DROP:
         drop_waits(host, output->drop.user, output->drop.id);
         break;
+    case OUTPUT_SPILL:  /* without a limit there is none */
     case OUTPUT_CANCEL: /* it goes on to its end */
     case OUTPUT_TASK:   /* tasks that do nothing are not executed */
     case OUTPUT_TASK_CANCEL:

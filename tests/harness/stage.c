@@ -115,6 +115,7 @@ static void take_output(struct stage *stage, node_id_t id, const struct output *
     case OUTPUT_LIST: /* disks are plenty, and so is memory */
     case OUTPUT_FORGET:
     case OUTPUT_DROP:
+    case OUTPUT_SPILL: /* without a limit there is none */
         break;
     }
 }

@@ -117,10 +117,11 @@ void task_entries_fill(struct state *state, term_t term)
     entry->as.entry_tasks_done.exceptions.at[0].reason = slice_of("time limit");
     entry->as.entry_tasks_done.retries = 2;
     entry->as.entry_tasks_done.deaths = 1;
+    entry->as.entry_tasks_done.copies = 1;
     task_entry_name(entry, 77, 1234);
     task_entry_leave(entry, (op_id_t)1 << 61, BUNDLE_PIECE_BYTES + 5);
     task_entry_apply(state, term, entry);
-    options = (struct wire_task_options){.at_most_once = true, .bundles = true};
+    options = (struct wire_task_options){.at_most_once = true, .bundles = true, .speculate = true};
     entry = task_entry_submitted("tasks-once", 1000, &options, JOB_NONE);
     job_id_t once = task_entry_apply(state, term, entry)->id;
     task_entry_apply(state, term, task_entry_started(once, (struct range){1, 20}, 3, 33));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/base/random.h"
+#include "tests/sim/staged.h"
 
 #define HEAD_BYTES     sizeof(uint64_t) /* that no task needs: so no two values are the same */
 #define UPLOADS_MOST   2
@@ -143,17 +144,20 @@ void files_given_specify(const struct files_given *files, struct message *messag
 
 /* --- what a node makes of them --- */
 
-static bool same_bytes(const struct files_given *files, const struct task_file *file,
-                       const struct command_bytes *bytes)
+static bool same_bytes(const struct world *world, node_id_t id, const struct files_given *files,
+                       const struct task_file *file, const struct command_bytes *bytes)
 {
     uint64_t at = 0;
-    for (size_t part = 0; bytes->blob && part <= bytes->n_more; part++) {
-        const struct blob *blob = part ? bytes->more[part - 1] : bytes->blob;
-        for (size_t i = 0; i < blob->len; i++, at++)
-            if (at >= file->len || blob->at[i] != byte_at(files, file->offset + at))
+    for (size_t part = 0; part < bytes->n_slices; part++) {
+        const struct command_slice *slice = &bytes->slices[part];
+        const struct blob *blob = staged_read(world, id, slice->path);
+        if (!blob || slice->offset > blob->len || slice->len > blob->len - slice->offset)
+            return false;
+        for (uint64_t i = 0; i < slice->len; i++, at++)
+            if (at >= file->len || blob->at[slice->offset + i] != byte_at(files, file->offset + at))
                 return false;
     }
-    return at == file->len;
+    return !bytes->blob && at == file->len;
 }
 
 static void check_one(struct world *world, node_id_t id, const struct files_given *files,
@@ -162,7 +166,7 @@ static void check_one(struct world *world, node_id_t id, const struct files_give
 {
     const struct command_input *input = which < command->n_inputs ? &command->inputs[which] : NULL;
     if (!input || strcmp(input->name, name) || input->executable != file->executable ||
-        !same_bytes(files, file, &input->bytes))
+        !same_bytes(world, id, files, file, &input->bytes))
         world_fail(world, "a task begins with its files as they were uploaded",
                    "node %u, task %" PRIu64 ": %s is another, or is not there", id,
                    command->id.task, name);

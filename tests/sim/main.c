@@ -70,10 +70,13 @@ static void print_sums(const struct report *sum, double took)
            " forgotten keys were refused\n%" PRIu64
            " stored values uploaded and read back, %" PRIu64 " dropped, %" PRIu64
            " too old\n%" PRIu64 " jobs folded parts, each as it should\n%" PRIu64
-           " commands of tasks, with %" PRIu64 " files, compared with what their client meant\n",
+           " commands of tasks, with %" PRIu64
+           " files, compared with what their client meant, %" PRIu64
+           " second copies of slow tasks\n",
            counts->transfers, counts->snapshots_complete, counts->snapshots_holding,
            counts->snapshots_partial, counts->forgotten, counts->values, counts->values_dropped,
-           counts->values_aged, counts->folds, counts->commands, counts->task_files);
+           counts->values_aged, counts->folds, counts->commands, counts->task_files,
+           counts->copies);
     printf("%" PRIu64 " clusters restored from snapshots, in which %" PRIu64
            " tasks had ended and %" PRIu64 " that may begin once were begun\n",
            counts->restored, counts->restored_ended, counts->restored_begun);
@@ -107,6 +110,11 @@ static int run_seeds(const struct settings *settings)
     }
     if (!sum.counts.snapshots_holding && sum.seeds >= FAULTS_FROM_SEEDS) {
         printf("FAIL  no snapshot held money in a channel\n");
+        write_results(settings, 0, 1);
+        return EXIT_FAILED;
+    }
+    if (!sum.counts.copies && sum.seeds >= FAULTS_FROM_SEEDS) {
+        printf("FAIL  no slow task had a second copy\n");
         write_results(settings, 0, 1);
         return EXIT_FAILED;
     }

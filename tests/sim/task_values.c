@@ -11,6 +11,7 @@
 #include "shared/tasks/spec.h"
 #include "tests/harness/inside.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/staged.h"
 
 /* --- bytes --- */
 
@@ -193,9 +194,10 @@ void task_value_check(struct world *world, node_id_t id, const struct task_order
     const struct job *job = jobs_find(&inside_state(world->nodes[id].core)->jobs, order->job);
     char reason[TASK_REASON_MAX + 1] = "the job is not known", number[32], wanted[64];
     struct attempts *attempts = attempts_new();
-    struct blob *parts[TASK_PARTS_MAX] = {NULL};
+    char paths[TASK_PARTS_MAX][STAGED_PATH_MAX];
+    const char *parts[TASK_PARTS_MAX];
     for (size_t i = 0; i < order->n_parts; i++)
-        parts[i] = values_get(values, order->parts[i].id);
+        parts[i] = staged_path(world, id, &order->parts[i], paths[i]);
     const struct command *command =
         job ? attempts_make(attempts, order, values_get(values, order->spec),
                             values_get(values, order->record), parts, reason)

@@ -7,6 +7,7 @@
 #include "nodes/core/link/peers.h"
 #include "nodes/core/state/state.h"
 #include "nodes/core/step/step.h"
+#include "nodes/core/tasks/tasks.h"
 #include "shared/base/job_id.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
@@ -18,9 +19,14 @@
 #define JOBS_MAX 8
 #define REST_US  (150 * MS_US)
 
+/* Of a job whose slow tasks may have copies, each so manieth execution is slow, for so long. */
+#define SLOW_EACH 8
+#define SLOW_US   (TASK_COPY_MIN_US + 2 * SECOND_US)
+
 /* What is known of a job of tasks, by whichever node. */
 struct ghost_tasks {
     job_id_t job, parent;
+    job_id_t files; /* the value that these are in; JOB_NONE: there are none */
     uint64_t total;
     bool commands;
     uint64_t counted[WORLD_NODES_MAX + 1]; /* outcomes that a node was found to have */
@@ -28,11 +34,13 @@ struct ghost_tasks {
     uint8_t exits[TASKS_MOST + 1];
     uint8_t executions[TASKS_MOST + 1];
     struct task_begun begun[TASKS_MOST + 1]; /* the first time */
+    uint32_t cancelled[TASKS_MOST + 1];      /* at these nodes; a bit each */
 };
 
 struct world_tasks {
-    uint64_t random; /* its own: the stories of other clients stay as they are */
-    struct map jobs; /* job -> struct ghost_tasks */
+    uint64_t random;    /* its own: the stories of other clients stay as they are */
+    struct map jobs;    /* job -> struct ghost_tasks */
+    struct map refused; /* values with files: those that some scratch disk did not take */
     uint64_t left, made, accepted;
     job_id_t job;    /* that it waits for; JOB_NONE: none */
     job_id_t before; /* the last one that ended */
@@ -78,13 +86,20 @@ static struct ghost_tasks *ghost_of(const struct world *world, job_id_t job)
     return map_get(&world->tasks->jobs, key_of(job));
 }
 
+/* Which one is, the handing out decides: so its copy is not. */
+static uint64_t takes_us(const struct task_job *row, const struct task_order *order)
+{
+    uint64_t draw = draw_of(order->job, order->task, order->attempt + order->hand);
+    uint64_t slow = row && row->options.speculate && draw / 80 % SLOW_EACH == 0 ? SLOW_US : 0;
+    return MS_US + draw % (80 * MS_US) + slow;
+}
+
 void tasks_begin(struct world *world, node_id_t id, const struct task_order *order)
 {
     const struct state *state = inside_state(world->nodes[id].core);
     const struct task_job *row = task_jobs_find(&state->task_jobs, order->job);
     struct ghost_tasks *ghost = world->tasks ? ghost_of(world, order->job) : NULL;
     const struct node *core = world->nodes[id].core;
-    uint64_t draw = draw_of(order->job, order->task, order->attempt + order->hand);
     world_say(world, id, "begins attempt %" PRIu64 " of task %" PRIu64, order->attempt,
               order->task);
     executor_check_slots(world, id);
@@ -98,6 +113,7 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
                 (struct task_begun){id, inside_step(core)->config.incarnation,
                                     inside_links(core)->clock};
         ghost->executions[order->task] += ghost->executions[order->task] < UINT8_MAX;
+        ghost->cancelled[order->task] &= ~(1u << id);
         if (row && row->options.at_most_once && ghost->executions[order->task] > 1)
             world_fail(world, "T16: no task begins twice that may begin once",
                        "task %" PRIu64 " at node %u", order->task, id);
@@ -105,7 +121,7 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
             world_fail(world, "a retry executes nothing that was done", "task %" PRIu64,
                        order->task);
     }
-    world_post(world, &(struct pending){.at_us = world->now_us + MS_US + draw % (80 * MS_US),
+    world_post(world, &(struct pending){.at_us = world->now_us + takes_us(row, order),
                                         .kind = PENDING_TASK,
                                         .to = id,
                                         .incarnation = world->nodes[id].incarnation,
@@ -116,6 +132,9 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
 
 void tasks_cancel(struct world *world, node_id_t id, const struct task_order *order)
 {
+    struct ghost_tasks *ghost = world->tasks ? ghost_of(world, order->job) : NULL;
+    if (ghost)
+        ghost->cancelled[order->task] |= 1u << id;
     world_post(world, &(struct pending){.at_us = world->now_us + MS_US,
                                         .kind = PENDING_TASK,
                                         .to = id,
@@ -140,11 +159,25 @@ static struct blob *left_of(const struct world *world, const struct pending *pen
     return bytes;
 }
 
+/* Nothing is executed to its end at a node whose log has had the task's outcome before. */
+static void check_in_vain(struct world *world, const struct pending *pending)
+{
+    const struct state *state = inside_state(world->nodes[pending->to].core);
+    const struct task_job *row = task_jobs_find(&state->task_jobs, pending->id.job);
+    const struct ghost_tasks *ghost = world->tasks ? ghost_of(world, pending->id.job) : NULL;
+    if (!row || !ghost || pending->ok || !ranges_has(&row->decided, pending->id.op))
+        return;
+    if (!(ghost->cancelled[pending->id.op] & 1u << pending->to))
+        world_fail(world, "T9: what has an outcome is executed nowhere else",
+                   "task %" PRIu64 " at node %u", pending->id.op, pending->to);
+}
+
 /* One that was cancelled ends twice: the second time nobody knows it any more. */
 void tasks_end(struct world *world, const struct pending *pending)
 {
     uint64_t exit = exit_of(pending->id.job, pending->id.op, pending->epoch);
     struct blob *text = exit ? blob_copy("failed\n", 7) : NULL;
+    check_in_vain(world, pending);
     struct task_result result = {.job = pending->id.job,
                                  .hand = pending->seq,
                                  .attempt = pending->epoch,
@@ -183,17 +216,28 @@ static struct ghost_tasks *learn(struct world *world, node_id_t id, const struct
     ghost->total = row->total;
     const struct job *job = jobs_find(&inside_state(world->nodes[id].core)->jobs, row->id);
     ghost->commands = job && job->plan.kind->commands;
+    ghost->files = job && job->n_inputs > 1 ? job->inputs[1] : JOB_NONE;
     map_put(&world->tasks->jobs, key_of(row->id), ghost);
     return ghost;
 }
 
-/* An attempt may have been in vain, as what it left could not be had: it counts, and those after it
- * are what they are. */
-static bool may_fail(const struct task_job *row, uint64_t task,
+void tasks_files_refused(struct world *world, job_id_t value)
+{
+    if (world->tasks)
+        map_put(&world->tasks->refused, key_of(value), world);
+}
+
+/* An attempt may have been in vain, as what it left could not be had, or its files not be written:
+ * it counts, and those after it are what they are. */
+static bool may_fail(const struct world *world, const struct task_job *row, uint64_t task,
                      const struct task_exception *exception)
 {
+    job_id_t files = ghost_of(world, row->id)->files;
+    bool refused = files && map_get(&world->tasks->refused, key_of(files));
     uint64_t exit = exit_of(row->id, task, row->options.retries + 1);
-    return strstr(exception->reason, "its output ") || (exit && exception->exit == exit);
+    return ((row->options.bundles || refused) && exit && exception->exit == exit) ||
+           (row->options.bundles && strstr(exception->reason, "its output ")) ||
+           (refused && strstr(exception->reason, "its files"));
 }
 
 static bool may_be(const struct world *world, const struct task_job *row, uint64_t task,
@@ -207,7 +251,7 @@ static bool may_be(const struct world *world, const struct task_job *row, uint64
         return !executes || !exit || (parent && parent->states[task] == TASK_DONE);
     case TASK_FAILED:
         return (executes && exit && exception->exit == exit) ||
-               (row->options.bundles && may_fail(row, task, exception));
+               may_fail(world, row, task, exception);
     case TASK_LOST:
         return row->options.at_most_once;
     default:
@@ -340,6 +384,7 @@ static void next_job(struct world *world)
         it->options.at_most_once = true;
     else
         it->options.retries = draw(it, 3);
+    it->options.speculate = !it->options.at_most_once && it->made % 3;
     it->options.max_fails = draw(it, 4) ? 0 : 1 + draw(it, 5);
     it->cancels = draw(it, 8) == 0;
     if (it->before && draw(it, 2)) {
@@ -364,6 +409,7 @@ static void job_ended(struct world *world, const struct wire_job_row *row)
         if (counts->done + counts->failed + counts->lost + counts->cancelled != it->total)
             world_fail(world, "when a job ends all its tasks have an outcome",
                        "%" PRIu64 " of %" PRIu64, counts->done, it->total);
+        world->counts.copies += counts->copies;
     }
     it->before = row ? it->job : JOB_NONE;
     it->before_total = it->total;
@@ -438,6 +484,8 @@ void tasks_free(struct world *world)
         free(ghost);
     if (world->tasks)
         map_clear(&world->tasks->jobs);
+    if (world->tasks)
+        map_clear(&world->tasks->refused);
     free(world->tasks);
     world->tasks = NULL;
 }

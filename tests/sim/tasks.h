@@ -46,6 +46,9 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
 void tasks_cancel(struct world *world, node_id_t id, const struct task_order *order);
 void tasks_end(struct world *world, const struct pending *pending);
 
+/* A node's scratch disk did not take a segment of this stored value: attempts may fail for that. */
+void tasks_files_refused(struct world *world, job_id_t value);
+
 /* A node has applied more of the log: no outcome of a task has changed, and each is the one that
  * must be (T15, T16, T19). */
 void tasks_check(struct world *world, node_id_t id);

@@ -51,6 +51,8 @@ void values_lose(struct world *world, node_id_t id)
 static struct blob *find(const struct world_node *node, struct value_id id)
 {
     struct blob *blob = values_get(&node->values, id);
+    if (!blob)
+        blob = map_get(&node->spilled, machine_value_key(id));
     return blob ? blob : rot_read(node, id);
 }
 

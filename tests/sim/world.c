@@ -497,6 +497,7 @@ static uint64_t waits_until(const struct world *world, const struct pending *pen
         world_extend(&until_us, node->disk_hung_until_us);
         break;
     case PENDING_DISK:
+    case PENDING_STAGED:
         until_us = node->disk_hung_until_us;
         break;
     case PENDING_DELIVER:

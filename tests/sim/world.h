@@ -55,6 +55,12 @@ struct world;
     X(CLOCK_JUMP, "wall clocks set by up to an hour")                        \
     X(VALUE_LOSS, "transfers of values that failed")                         \
     X(HELD_VALUE, "losses of values that one worker alone held")             \
+    X(SPILLED, "values spilled")                                             \
+    X(SPILL_REFUSED, "values that could not be spilled")                     \
+    X(SPILLED_LOST, "spilled values that could not be read")                 \
+    X(STAGED, "segments of tasks' files written")                            \
+    X(STAGED_FULL, "of these, for which the disk had no room")               \
+    X(STAGED_FAILED, "of these, that could not be written")                  \
     X(MISSING_VALUE, "values whose file was gone or cut short")              \
     X(ROTTEN_VALUE, "values that rotted on disk")                            \
     X(BROKER_KILLED, "brokers killed")                                       \
@@ -160,6 +166,9 @@ struct world_node {
     bool disk_failed;
     struct map kept;          /* durable values: (job, op) -> struct blob */
     struct map damaged;       /* of those, the ones that cannot be read: rot.c */
+    struct map spilled;       /* values that are on disk for want of memory, as `kept` */
+    struct map staged;        /* segments of tasks' files, of this life: staged.c */
+    uint64_t staged_serial;   /* of the last one */
     struct value_id scrubbed; /* the scrub has come so far */
     struct values values;     /* in memory */
     struct transfer *transfer;
@@ -240,6 +249,7 @@ struct world_counts {
     uint64_t folds;                               /* jobs of theirs that fold, finished */
     uint64_t uploaders_jobs;                      /* that name stored values */
     uint64_t commands, task_files;                /* of tasks, that were begun; of these */
+    uint64_t copies;                              /* of slow tasks, of jobs that ended */
     uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */
     uint64_t transfers, snapshots_complete, snapshots_partial;
     uint64_t restored, restored_ended,
@@ -416,9 +426,11 @@ enum pending_kind {
     PENDING_LISTED,   /* names of values on disk */
     PENDING_HASHED,   /* a value that was pulled has its hash */
     PENDING_KEPT,
-    PENDING_LOST,  /* a value on disk could not be read: the node hears of it */
-    PENDING_SCRUB, /* the next value on disk is looked at */
-    PENDING_ROT,   /* files are damaged: rot.c */
+    PENDING_LOST,    /* a value on disk could not be read: the node hears of it */
+    PENDING_SPILLED, /* a value went to disk for want of memory, or came back: spilled.c */
+    PENDING_STAGED,  /* a segment of tasks' files is written, or is not: staged.c */
+    PENDING_SCRUB,   /* the next value on disk is looked at */
+    PENDING_ROT,     /* files are damaged: rot.c */
     PENDING_LINK,
     PENDING_START,
     PENDING_REQUEST,
@@ -447,9 +459,10 @@ struct pending {
     uint64_t seq;
     struct write *writes; /* owned, with their entries */
     size_t n_writes;
-    struct blob *blob; /* owned */
-    bool ok;           /* of a link: it is up; of a value that is kept: it was written */
-    bool put_off;      /* its node was stopped, its link clogged or its disk full when it was due */
+    enum spill_step step; /* SPILLED */
+    struct blob *blob;    /* owned */
+    bool ok;              /* of a link: it is up; of a value that is kept: it was written */
+    bool put_off; /* its node was stopped, its link clogged or its disk full when it was due */
     unsigned client;
 };
 
@@ -525,6 +538,11 @@ void values_hashed(struct world *world, const struct pending *pending);
 void values_message(struct world *world, node_id_t id, node_id_t from,
                     const struct message *message);
 void values_link_down(struct world *world, node_id_t id, node_id_t peer);
+void spilled_order(struct world *world, node_id_t id, const struct spill_order *order);
+void spilled_end(struct world *world, const struct pending *pending);
+void spilled_lose(struct world *world, node_id_t id);
+/* What the worker believes to be in memory is, and nothing else of what it holds is. */
+void spilled_check(const struct world *world, node_id_t id);
 struct map_key machine_value_key(struct value_id id);
 void machine_put_value(struct map *map, struct value_id id, struct blob *blob);
 void machine_drop_values(struct map *map, struct value_id id);

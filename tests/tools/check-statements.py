@@ -84,6 +84,7 @@ STATEMENTS = {
     "T14": "a worker that fails fast does not drain the queue",
     "T18": "a command's processes end with it, with its job and with the node, kill -9 included",
     "T20": "a recomputed value is byte-identical and counts nothing again",
+    "T22": "values that a worker holds stay below its limit of memory: others are on its disk, and are read when needed",
     "W1": "each request to the outside ends in one event for each consumer",
     "W2": "no wait without a deadline and a way to be seen",
     "W3": "nobody cancels, redirects or swallows for another",

@@ -18,6 +18,7 @@ build   pc:libczmq          libczmq-dev
 build   pc:msgpack,msgpack-c libmsgpack-c-dev|libmsgpack-dev
 build   hdr:gmp.h           libgmp-dev
 build   hdr:flint/fft.h     libflint-dev
+build   pc:fftw3            libfftw3-dev
 build   hdr:lmdb.h          liblmdb-dev
 build   hdr:mimalloc.h      libmimalloc-dev
 build   pc:jansson          libjansson-dev
@@ -34,6 +35,7 @@ test    py:zmq              python3-zmq
 test    py:msgpack          python3-msgpack
 test    py:cryptography     python3-cryptography
 test    cmd:valgrind        valgrind
+test    cmd:gp              pari-gp
 format  cmd:clang-format    clang-format
 fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "shared/wire/message.h"
 
@@ -86,8 +87,9 @@ static void print_section(const struct section *section)
     }
 }
 
-/* Records, in the order in which messages use them. */
-#define RECORDS_MAX 32
+/* Records, in the order in which messages use them. More than there is room for are an error: else
+ * the document would lack their tables without a word. */
+#define RECORDS_MAX 256
 static const struct record *records[RECORDS_MAX];
 static size_t n_records;
 
@@ -101,8 +103,12 @@ static void find_records(const struct record *record)
         size_t at = 0;
         while (at < n_records && records[at] != inner)
             at++;
-        if (at < n_records || n_records == RECORDS_MAX)
+        if (at < n_records)
             continue;
+        if (n_records == RECORDS_MAX) {
+            fprintf(stderr, "more than %d records: raise RECORDS_MAX\n", RECORDS_MAX);
+            exit(EXIT_FAILURE);
+        }
         records[n_records++] = inner;
         find_records(inner);
     }

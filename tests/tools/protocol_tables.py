@@ -28,6 +28,10 @@ def main():
         DOCUMENT.write_text(wanted, encoding="utf-8")
     elif text != wanted:
         sys.exit(f"{DOCUMENT} has old tables: make protocol-tables")
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ ([\w -]+?) *$", wanted, re.M)}
+    dead = sorted(set(re.findall(r"\]\(#([\w-]+)\)", wanted)) - headings)
+    if dead:
+        sys.exit(f"{DOCUMENT} refers to headings that it does not have: {', '.join(dead)}")
     for name in ("SUBMITTER", "TAILER", "SIGNER"):
         found = re.search(name + r' = textwrap\.dedent\("""(.*?)"""\)', CLIENTS.read_text(encoding="utf-8"), re.S)
         if not found or textwrap.dedent(found[1]).replace("\\\\", "\\").strip() not in text:

@@ -20,7 +20,7 @@
 enum { RECORDS = 300 };
 
 static const struct value_id first = {7, 1}, second = {7, 2};
-static struct blob *const none_parts[TASK_PARTS_MAX];
+static const char *const none_parts[TASK_PARTS_MAX];
 
 /* --- segments --- */
 
@@ -146,13 +146,13 @@ static void inputs_are_the_commands_stdin_when_that_is_said(void **context)
     attempts_destroy(&attempts);
 }
 
-/* Longer than what the environment takes beside the arguments. */
-static void a_long_input_is_not_in_the_environment(void **context)
+/* Whether the environment holds it is seen when the command starts. */
+static void a_long_input_is_whole(void **context)
 {
     (void)context;
     struct attempts *attempts = attempts_new();
-    char *text = mem_new(100000, 1);
-    memset(text, 'x', 99999);
+    char *text = mem_new(TASK_ARG_BYTES_MAX + 1, 1);
+    memset(text, 'x', TASK_ARG_BYTES_MAX);
     struct task_record record = {.n_inputs = 1, .inputs = {slice_of(text)}};
     struct blob *bytes = blob_new(task_record_bytes(&record));
     task_record_put(bytes->at, &record);
@@ -160,7 +160,9 @@ static void a_long_input_is_not_in_the_environment(void **context)
     struct task_order order = order_of(1, first, 1);
     char reason[TASK_REASON_MAX + 1];
     const struct command *it = attempts_make(attempts, &order, bytes, bytes, none_parts, reason);
-    assert_true(it && !it->input && strlen(it->argv[1]) == 99999);
+    assert_non_null(it);
+    assert_string_equal(it->input, text);
+    assert_string_equal(it->argv[1], text);
     blob_drop(&bytes);
     free(text);
     attempts_destroy(&attempts);
@@ -230,22 +232,16 @@ static void what_is_no_command_has_a_reason(void **context)
 
 enum { PART = 1000 };
 
-/* Byte number i is i % 251; three segments, of which the second is not needed. */
-static void make_parts(struct task_order *order, struct blob *parts[TASK_PARTS_MAX])
-{
-    order->n_parts = 3;
-    for (size_t i = 0; i < 3; i++) {
-        order->parts[i] = (struct task_part){{8, i + 1}, (i ? i + 1 : 0) * PART, PART};
-        parts[i] = blob_new(PART);
-        for (size_t j = 0; j < PART; j++)
-            parts[i]->at[j] = (uint8_t)((order->parts[i].offset + j) % 251);
-    }
-}
+/* Three segments, of which the second is not needed; of each its number is the name of its file. */
+static const struct task_part the_parts[] = {{{8, 1}, 0, PART},
+                                             {{8, 3}, 2 * PART, PART},
+                                             {{8, 4}, 3 * PART, PART}};
+static const char *const paths[] = {"0", "2", "3"};
 
-static void drop_parts(struct blob *parts[TASK_PARTS_MAX])
+static void set_parts(struct task_order *order)
 {
-    for (size_t i = 0; i < TASK_PARTS_MAX; i++)
-        blob_drop(&parts[i]);
+    order->parts = the_parts;
+    order->n_parts = 3;
 }
 
 static struct blob *with_files(struct wire_spec_file *uploads, size_t n, struct task_file file)
@@ -268,17 +264,15 @@ static void assert_bytes(const struct command_input *input, const char *name, ui
                          size_t len, bool executable)
 {
     assert_string_equal(input->name, name);
-    assert_true(input->executable == executable && !input->bytes.path);
-    if (!len) {
-        assert_null(input->bytes.blob);
-        return;
+    assert_true(input->executable == executable && !input->bytes.blob);
+    for (size_t i = 0; i < input->bytes.n_slices; i++) {
+        const struct command_slice *slice = &input->bytes.slices[i];
+        assert_int_equal((slice->path[0] - '0') * PART + slice->offset, from);
+        assert_true(slice->len && slice->offset + slice->len <= PART && slice->len <= len);
+        from += slice->len;
+        len -= slice->len;
     }
-    for (size_t piece = 0, i = 0; piece <= input->bytes.n_more; piece++) {
-        const struct blob *blob = piece ? input->bytes.more[piece - 1] : input->bytes.blob;
-        for (size_t j = 0; j < blob->len; j++, i++)
-            assert_int_equal(blob->at[j], (from + i) % 251);
-    }
-    assert_int_equal(command_bytes_len(&input->bytes), len);
+    assert_int_equal(len, 0);
 }
 
 static void files_are_slices_of_segments(void **context)
@@ -288,11 +282,10 @@ static void files_are_slices_of_segments(void **context)
     const struct slice sha256 = {hash, HASH_BYTES};
     struct wire_spec_file uploads[] = {{slice_of("bin/x"), 0, 10, sha256, true},
                                        {slice_of("none"), 10, 0, sha256, false}};
-    struct blob *parts[TASK_PARTS_MAX] = {NULL};
     struct attempts *attempts = attempts_new();
     struct task_order order = order_of(1, first, 1);
     char reason[TASK_REASON_MAX + 1];
-    make_parts(&order, parts);
+    set_parts(&order);
     const struct task_file cases[] = {{.offset = 2000, .len = 1000},
                                       {.offset = 2999, .len = 2, .executable = true},
                                       {.offset = 2000, .len = 2000},
@@ -300,7 +293,7 @@ static void files_are_slices_of_segments(void **context)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct blob *bytes = with_files(uploads, 2, cases[i]);
         order.spec.op = order.record.op = 10 + i;
-        const struct command *it = attempts_make(attempts, &order, bytes, bytes, parts, reason);
+        const struct command *it = attempts_make(attempts, &order, bytes, bytes, paths, reason);
         assert_non_null(it);
         assert_int_equal(it->n_inputs, 3);
         assert_bytes(&it->inputs[0], "bin/x", 0, 10, true);
@@ -309,7 +302,6 @@ static void files_are_slices_of_segments(void **context)
                      cases[i].executable);
         blob_drop(&bytes);
     }
-    drop_parts(parts);
     attempts_destroy(&attempts);
 }
 
@@ -318,11 +310,10 @@ static void files_that_are_not_there_or_too_long_have_a_reason(void **context)
     (void)context;
     static const uint8_t hash[HASH_BYTES];
     struct wire_spec_file upload = {slice_of("x"), 0, 10, {hash, HASH_BYTES}, true};
-    struct blob *parts[TASK_PARTS_MAX] = {NULL};
     struct attempts *attempts = attempts_new();
     struct task_order order = order_of(1, first, 1);
     char reason[TASK_REASON_MAX + 1];
-    make_parts(&order, parts);
+    set_parts(&order);
     const struct task_file cases[] = {{.offset = 1000, .len = 1},
                                       {.offset = 999, .len = 2},
                                       {.offset = 3999, .len = 2},
@@ -333,15 +324,15 @@ static void files_that_are_not_there_or_too_long_have_a_reason(void **context)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct blob *bytes = with_files(&upload, 1, cases[i]);
         order.spec.op = order.record.op = 10 + i;
-        assert_null(attempts_make(attempts, &order, bytes, bytes, parts, reason));
+        assert_null(attempts_make(attempts, &order, bytes, bytes, paths, reason));
         assert_string_equal(reason, i < 5 ? "its files are not where its record says"
-                                          : "its files are more than 64 MiB");
+                                          : "its files are more than 1 GiB");
         blob_drop(&bytes);
     }
-    drop_parts(parts);
+    const char *const lacking[] = {"0", NULL, "3"};
     struct blob *bytes = with_files(&upload, 1, (struct task_file){.offset = 2000, .len = 1});
     order.spec.op = order.record.op = 100;
-    assert_null(attempts_make(attempts, &order, bytes, bytes, parts, reason)); /* NULL: lacking */
+    assert_null(attempts_make(attempts, &order, bytes, bytes, lacking, reason));
     assert_string_equal(reason, "its files are not where its record says");
     blob_drop(&bytes);
     attempts_destroy(&attempts);
@@ -387,24 +378,23 @@ static void no_places_of_files_do_harm_X11(void **context)
     for (size_t round = 0; round < 20000; round++) {
         struct attempts *attempts = attempts_new();
         struct task_order order = order_of(1, first, 1);
-        struct blob *parts[TASK_PARTS_MAX] = {NULL}, *other = blob_copy(bytes->at, bytes->len);
+        struct blob *other = blob_copy(bytes->at, bytes->len);
+        struct task_part parts[TASK_PARTS_MAX];
         struct needs_range ranges[NEEDS_MAX];
         char reason[TASK_REASON_MAX + 1];
         for (size_t i = 0; i < round % 4; i++)
             other->at[random_below(&random, other->len)] = (uint8_t)random_below(&random, 256);
         struct task_input input = {.bytes = other};
         if (!needs_read(&input, &input, 1, ranges) ||
-            !needs_parts(&value, ranges, order.parts, &order.n_parts))
+            !needs_parts(&value, ranges, parts, &order.n_parts))
             order.n_parts = 0;
-        for (size_t i = 0; i < order.n_parts; i++)
-            parts[i] = blob_new(PART);
-        const struct command *it = attempts_make(attempts, &order, other, other, parts, reason);
+        order.parts = parts;
+        const struct command *it = attempts_make(attempts, &order, other, other, paths, reason);
         assert_true(it ? it->n_inputs <= 2 : reason[0] != '\0');
         for (size_t i = 0; it && i < it->n_inputs; i++)
             assert_true(scratch_is_inside(it->inputs[i].name));
         made += it != NULL;
         refusals += !it;
-        drop_parts(parts);
         blob_drop(&other);
         attempts_destroy(&attempts);
     }
@@ -499,7 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_is_what_specification_and_record_say),
         cmocka_unit_test(inputs_are_the_commands_stdin_when_that_is_said),
-        cmocka_unit_test(a_long_input_is_not_in_the_environment),
+        cmocka_unit_test(a_long_input_is_whole),
         cmocka_unit_test(more_jobs_than_are_remembered_have_their_own_commands),
         cmocka_unit_test(what_is_no_command_has_a_reason),
         cmocka_unit_test(files_are_slices_of_segments),

@@ -202,85 +202,6 @@ static void what_cannot_be_started_says_why(void **state)
 
 /* --- stdin and files to begin with --- */
 
-static void stdin_is_what_it_is_given(void **state)
-{
-    (void)state;
-    commands_up();
-    static const size_t lens[] = {0, 5, 70000, 3 * MIB_BYTES};
-    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
-        struct command *command = script_of("sha256sum", 1);
-        struct blob *blob = blob_new(lens[i]);
-        uint8_t hash[HASH_BYTES];
-        char expected[HASH_TEXT_MAX];
-        memset(blob->at, 'q', lens[i]);
-        command->stdin_bytes.blob = blob;
-        commands_run(the_commands, command);
-        hash_bytes(blob->at, blob->len, hash);
-        blob_drop(&blob);
-        struct command_result *result = result_within(30);
-        char *text = text_of(&result->output[0]);
-        assert_memory_equal(text, hash_text(hash, expected), HASH_TEXT_MAX - 1);
-        free(text);
-        command_result_free(result);
-    }
-    struct command *command = script_of("head -c 4", 1);
-    command->stdin_bytes.path = "/etc/passwd";
-    commands_run(the_commands, command);
-    struct command_result *result = result_within(30);
-    char *text = text_of(&result->output[0]);
-    assert_string_equal(text, "root");
-    free(text);
-    command_result_free(result);
-}
-
-static void files_are_there_and_lead_nowhere_else(void **state)
-{
-    (void)state;
-    commands_up();
-    static const char script[] = "#!/bin/sh\nhead -c 10 data/in.txt; wc -c < data/in.txt; "
-                                 "cat passwd | head -c 4";
-    struct blob *tool = blob_copy(script, sizeof script - 1);
-    struct blob *data = blob_copy("hello ", 6), *more[] = {blob_copy("big ", 4), blob_new(8000000)};
-    memset(more[1]->at, ' ', more[1]->len);
-    struct command_input inputs[] = {
-        {.name = "tool", .bytes.blob = tool, .executable = true},
-        {.name = "data/in.txt", .bytes = {.blob = data, .more = more, .n_more = 2}},
-        {.name = "passwd", .bytes.path = "/etc/passwd"},
-    };
-    struct command *command = script_of("./tool", 1);
-    command->inputs = inputs;
-    command->n_inputs = 3;
-    commands_run(the_commands, command);
-    struct command_result *result = result_within(30);
-    char *text = text_of(&result->output[0]);
-    assert_ended(result, COMMAND_EXIT, 0);
-    assert_string_equal(text, "hello big 8000010\nroot");
-    free(text);
-    command_result_free(result);
-    static const char *const bad[] = {"../x", "/tmp/x", "a/../../x", "",
-                                      ".",    "a//b",   "a/",        "a/./b"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        inputs[1].name = bad[i];
-        command = script_of("./tool", 1);
-        command->inputs = inputs;
-        command->n_inputs = 3;
-        commands_run(the_commands, command);
-        result = result_within(30);
-        assert_ended(result, COMMAND_NOT_STARTED, -1);
-        assert_non_null(strstr(result->error, "Invalid argument"));
-        command_result_free(result);
-    }
-    inputs[1].name = "data/in.txt";
-    inputs[2].bytes.path = "/not/there";
-    commands_run(the_commands, script_of("true", 2));
-    command_result_free(result_within(30));
-    blob_drop(&tool);
-    blob_drop(&data);
-    blob_drop(&more[0]);
-    blob_drop(&more[1]);
-    assert_nothing_left();
-}
-
 /* --- output --- */
 
 static void long_output_goes_to_pieces(void **state)
@@ -572,8 +493,6 @@ int main(int argc, char **argv)
         TEST(its_limits_are_the_users),
         TEST(memory_beyond_the_limit_is_not_to_be_had),
         TEST(what_cannot_be_started_says_why),
-        TEST(stdin_is_what_it_is_given),
-        TEST(files_are_there_and_lead_nowhere_else),
         TEST(long_output_goes_to_pieces),
         TEST(a_flood_is_cut_and_the_command_goes_on),
         TEST(a_full_disk_is_reported_and_bears_others),

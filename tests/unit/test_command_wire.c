@@ -26,13 +26,14 @@ static const char *const collect[] = {"*.txt", "**/x", NULL};
 static struct packed some_command(void)
 {
     struct blob *blob = blob_copy("12345", 5);
+    struct command_slice slices[] = {{"/p", 3, 4}, {"/q", 0, UINT64_MAX}};
     struct command_input inputs[] = {{.name = "one", .bytes.blob = blob, .executable = true},
-                                     {.name = "two", .bytes.path = "/p"}};
+                                     {.name = "two", .bytes = {NULL, slices, 2}}};
     struct command command = {.id = {7, 8, 9},
                               .argv = argv,
                               .env = env,
                               .input = "in",
-                              .stdin_bytes = {.path = "/q"},
+                              .stdin_input = 2,
                               .inputs = inputs,
                               .n_inputs = 2,
                               .collect = collect,
@@ -113,10 +114,15 @@ static void what_is_packed_comes_back(void **state)
         assert_true(argv[i] ? !strcmp(is->argv[i], argv[i]) : !is->argv[i]);
     assert_string_equal(is->env[0], "A=1");
     assert_string_equal(is->input, "in");
-    assert_string_equal(is->stdin_bytes.path, "/q");
+    assert_int_equal(is->stdin_input, 2);
     assert_true(order.stdin_len == UINT64_MAX && is->n_inputs == 2);
-    assert_true(order.input_lens[0] == 5 && !is->inputs[0].bytes.path && is->inputs[0].executable);
-    assert_true(order.input_lens[1] == UINT64_MAX && !strcmp(is->inputs[1].bytes.path, "/p"));
+    const struct command_bytes *one = &is->inputs[0].bytes, *two = &is->inputs[1].bytes;
+    assert_true(order.input_lens[0] == 5 && !one->n_slices && is->inputs[0].executable);
+    assert_true(order.input_lens[1] == UINT64_MAX && two->n_slices == 2);
+    assert_string_equal(two->slices[0].path, "/p");
+    assert_true(two->slices[0].offset == 3 && two->slices[0].len == 4);
+    assert_string_equal(two->slices[1].path, "/q");
+    assert_true(two->slices[1].offset == 0 && two->slices[1].len == UINT64_MAX);
     assert_string_equal(is->collect[1], "**/x");
     assert_true(is->limits.time_us == 1 && is->limits.processes == 5);
     command_order_clear(&order);

@@ -432,23 +432,47 @@ static void an_overdue_worker_keeps_no_queue_waiting_T9(void **state)
     world_free(&world);
 }
 
-static void a_worker_short_of_memory_is_throttled_T11(void **state)
+/* How often workers were short of memory, and had spilled, when they were looked at. */
+struct memory_looks {
+    unsigned pressed, spilled;
+};
+
+/* A job with values of 128 KiB and more on workers that may hold 100 KiB. `full`: the disk of one
+ * of them has no room. */
+static struct memory_looks run_short_of_memory(bool full)
 {
-    (void)state;
+    struct memory_looks looks = {0};
     struct world *world = begin_with((struct world_options){
         .seed = 7, .n_nodes = 4, .op_us = 20, .memory_limit = 100 * KIB_BYTES});
     assert_true(world_run_until(world, is_whole, 5 * SECOND_US));
-    submit(world, "a", 200000); /* values of 128 KiB and more */
+    if (full)
+        world_fill_disk(world, world_coordinator(world) % 4 + 1, 600 * SECOND_US);
+    submit(world, "a", 200000);
     awaited = "a";
-    unsigned pressed = 0;
     while (!is_over(world) && world->now_us < 600 * SECOND_US) {
         world_run(world, MS_US);
-        for (node_id_t id = 1; id <= 4; id++)
-            pressed += worker_is_pressed(inside_worker(world->nodes[id].core));
+        for (node_id_t id = 1; id <= 4; id++) {
+            const struct worker *worker = inside_worker(world->nodes[id].core);
+            looks.pressed += worker_is_pressed(worker) && worker->unspillable;
+            looks.spilled += held_spilled_bytes(&worker->held) > 0;
+        }
     }
-    assert_true(pressed > 0);
     assert_done(world, "a", SECOND_US);
     world_free(&world);
+    return looks;
+}
+
+static void a_worker_short_of_memory_is_throttled_T11(void **state)
+{
+    (void)state;
+    assert_true(run_short_of_memory(true).pressed > 0);
+}
+
+static void a_worker_whose_disk_has_room_is_not_short_of_memory_T22(void **state)
+{
+    (void)state;
+    struct memory_looks looks = run_short_of_memory(false);
+    assert_true(looks.spilled > 0 && !looks.pressed);
 }
 
 static void votes_and_heartbeats_share_no_plane_with_bulk_data_T12(void **state)
@@ -560,6 +584,7 @@ int main(void)
         cmocka_unit_test(late_heartbeats_are_no_reason_to_copy_a_long_operation),
         cmocka_unit_test(an_overdue_worker_keeps_no_queue_waiting_T9),
         cmocka_unit_test(a_worker_short_of_memory_is_throttled_T11),
+        cmocka_unit_test(a_worker_whose_disk_has_room_is_not_short_of_memory_T22),
         cmocka_unit_test(votes_and_heartbeats_share_no_plane_with_bulk_data_T12),
         cmocka_unit_test(after_a_restart_every_accepted_job_is_there_once_T13),
         cmocka_unit_test(a_worker_that_fails_fast_does_not_drain_the_queue_T14),

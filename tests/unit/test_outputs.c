@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "clients/map/outputs.h"
+#include "clients/map/follow.h"
 #include "clients/map/task_totals.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -400,6 +400,64 @@ static void what_tasks_took_is_added_up(void **state)
     assert_non_null(strstr(lines.at, "6 B\n"));
 }
 
+/* One task ends with each wait; what the one before has left is written then. */
+static void a_log_and_files_grow_as_tasks_end(void **state)
+{
+    (void)state;
+    static const struct task_choice all;
+    struct fake fake = four_tasks();
+    struct task_source source = source_of(&fake);
+    struct follow follow;
+    struct text why = {0};
+    char expected[4 * 100 + 80] = "", name[32];
+    assert_int_equal(follow_begin(&follow, &source, &all, "growing", "grown"), OK);
+    text_format(expected, sizeof expected,
+                "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n");
+    check_file("growing", expected);
+    for (uint64_t i = 0; i < fake.total; i++) {
+        assert_int_equal(follow.source.wait(&follow, &why), OK);
+        if (i) {
+            uint64_t task = fake.order[i - 1];
+            size_t len = strlen(expected), bytes = strlen(text_of(&fake, task, TASK_STDOUT));
+            text_format(expected + len, sizeof expected - len,
+                        "%zu\tnode1\t     0.000\t     0.000\t0\t%zu\t0\t0\tcmd\n", (size_t)task,
+                        bytes);
+            text_format(name, sizeof name, "grown/%zu.out", (size_t)task);
+            check_file(name, text_of(&fake, task, TASK_STDOUT));
+        }
+        check_file("growing", expected);
+        check_file("grown/joblog.tsv", expected);
+    }
+    assert_int_equal(follow.source.wait(&follow, &why), ERR_NOT_FOUND);
+    uint64_t reads = fake.reads;
+    assert_int_equal(follow_rest(&follow, &why), OK);
+    assert_int_equal(fake.reads, reads); /* all is written already */
+    assert_int_equal(follow.told.count, fake.total);
+    assert_int_equal(follow_end(&follow, 5), 5);
+}
+
+/* Their details are lost: how they stand is known in the end. */
+static void what_was_not_told_as_it_ended_is_logged_at_the_end(void **state)
+{
+    (void)state;
+    static const struct task_choice all;
+    struct fake fake = four_tasks();
+    struct task_source source = source_of(&fake);
+    struct follow follow;
+    struct text why = {0};
+    assert_int_equal(follow_begin(&follow, &source, &all, "late", NULL), OK);
+    while (!follow.source.wait(&follow, &why))
+        fake.n_told = fake.n_ended;
+    FILE *file = fopen("late", "r");
+    size_t lines = 0;
+    assert_int_equal(follow_rest(&follow, &why), OK);
+    for (int c; (c = fgetc(file)) != EOF;)
+        lines += c == '\n';
+    assert_int_equal(lines, 1 + fake.total);
+    fclose(file);
+    assert_int_equal(follow_end(&follow, OK), OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +470,8 @@ int main(void)
         cmocka_unit_test(a_directory_has_all_and_is_completed),
         cmocka_unit_test(nothing_is_written_outside),
         cmocka_unit_test(what_came_wrong_is_not_written),
+        cmocka_unit_test(a_log_and_files_grow_as_tasks_end),
+        cmocka_unit_test(what_was_not_told_as_it_ended_is_logged_at_the_end),
     };
     return cmocka_run_group_tests(tests, go_to_a_directory, remove_the_directory);
 }

@@ -70,7 +70,7 @@ static void give(struct run *it, uint64_t hand, uint64_t first, uint64_t count)
     given->kind = slice_of("empty");
     given->hands.n = 1;
     given->hands.at = message_room(message, 1, sizeof *given->hands.at);
-    given->hands.at[0] = (struct wire_task_hand){it->job, hand, first, count, 1};
+    given->hands.at[0] = (struct wire_task_hand){it->job, hand, first, count, 1, false};
     runner_given(&it->runner, message);
     message_drop(&message);
     runner_pump(&it->runner);
@@ -213,6 +213,22 @@ static void the_end_of_a_job_in_the_log_ends_its_tasks_here(void **context)
     assert_int_equal(it->runner.n_executing, 0);
 }
 
+/* Another node had a copy of them. */
+static void what_has_an_outcome_is_executed_no_more_T9(void **context)
+{
+    struct run *it = *context;
+    uint64_t running = 9;
+    it->step.config.tasks_execute = true;
+    give(it, 1, 1, 3);
+    apply(it, task_entry_ended(it->job, (struct range){1, 2}, "done", 0));
+    assert_int_equal(count(it, OUTPUT_TASK_CANCEL), 1);
+    struct task_result result = {.job = it->job, .hand = 1, .first = 1, .count = 1};
+    runner_results(&it->runner, &result, 1); /* it was too late for that */
+    runner_pump(&it->runner);
+    assert_int_equal(told_when_asked(it, &running), 0);
+    assert_true(running == 1 && it->runner.executing[0].order.task == 3);
+}
+
 static void outputs_come_along_with_their_hashes_T17(void **context)
 {
     struct run *it = *context;
@@ -337,6 +353,7 @@ int main(void)
         TEST(outcomes_share_a_message_while_more_is_to_be_executed),
         TEST(what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends),
         TEST(the_end_of_a_job_in_the_log_ends_its_tasks_here),
+        TEST(what_has_an_outcome_is_executed_no_more_T9),
         TEST(outputs_come_along_with_their_hashes_T17),
         TEST(what_a_task_left_is_on_disk_before_it_is_told),
         TEST(a_full_disk_is_why_its_attempt_failed),

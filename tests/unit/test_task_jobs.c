@@ -166,7 +166,7 @@ static void the_largest_entry_fits_into_a_frame(void **context)
     struct wire_entry_tasks_done *done = &entry->as.entry_tasks_done;
     struct codec_buffer packed = {0};
     done->job = UINT64_MAX;
-    done->time_ms = done->attempts = done->retries = done->deaths = UINT64_MAX;
+    done->time_ms = done->attempts = done->retries = done->deaths = done->copies = UINT64_MAX;
     done->done.n = TASK_RANGES_MAX;
     done->done.at = message_room(entry, TASK_RANGES_MAX, sizeof *done->done.at);
     for (size_t i = 0; i < TASK_RANGES_MAX; i++)
@@ -183,7 +183,8 @@ static void the_largest_entry_fits_into_a_frame(void **context)
                                          TASK_EXIT_MAX,
                                          slice_of(
                                              "12345678901234567890123456789012345678901234567"),
-                                         NODES_MAX};
+                                         NODES_MAX,
+                                         0};
     task_entry_name(entry, OP_MAX, UINT64_MAX);
     for (size_t i = 0; i < BUNDLES_MAX - 1; i++)
         task_entry_leave(entry, VALUE_OP_MAX / 2, BUNDLE_PIECE_BYTES);

@@ -378,6 +378,9 @@ static void options_are_those_of_the_specification(void **state)
     assert_int_equal(options.slots, 0); /* one, as an earlier release has it */
     spec.slots = 3;
     assert_int_equal(map_job_options(&spec).slots, 3);
+    assert_false(map_job_options(&spec).speculate);
+    spec.speculate = true;
+    assert_true(map_job_options(&spec).speculate);
     spec.max_output = MAP_ROW_BYTES;
     assert_false(map_job_options(&spec).bundles); /* which nodes of an earlier release do, too */
     spec.max_output++;
@@ -385,18 +388,6 @@ static void options_are_those_of_the_specification(void **state)
     spec.max_output = 0;
     spec.collect.n = 1;
     assert_true(map_job_options(&spec).bundles);
-}
-
-static void what_nodes_cannot_do_yet_is_said(void **state)
-{
-    (void)state;
-    const struct wire_task_spec wrong = {.slots = 1, .speculate = true};
-    struct text why = {0};
-    assert_int_equal(map_job_supported(&wrong, &why), ERR_UNSUPPORTED);
-    assert_non_null(strstr(why.at, "--speculate"));
-    why = (struct text){0};
-    const struct wire_task_spec right = {.slots = 1, .max_output = MAP_ROW_BYTES};
-    assert_int_equal(map_job_supported(&right, &why), OK);
 }
 
 int main(void)
@@ -412,7 +403,6 @@ int main(void)
         cmocka_unit_test(a_damaged_list_is_an_error),
         cmocka_unit_test(states_are_those_of_ranges),
         cmocka_unit_test(options_are_those_of_the_specification),
-        cmocka_unit_test(what_nodes_cannot_do_yet_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

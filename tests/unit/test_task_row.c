@@ -23,7 +23,7 @@ static struct task_row row_of(uint64_t *random)
                            .attempts = random_below(r, 4),
                            .exit = random_below(r, 256),
                            .signal = random_below(r, 32),
-                           .limit = random_below(r, 2),
+                           .flags = random_below(r, 8),
                            .started_ms = random_u64(r),
                            .wall_us = random_u64(r) >> random_below(r, 64),
                            .cpu_us = random_u64(r) >> random_below(r, 64),

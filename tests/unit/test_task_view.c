@@ -99,12 +99,14 @@ static void what_ended_a_task_is_said_in_words(void **state)
 static void json_has_the_keys_that_are_documented(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"task",    "input",    "state",   "node",
-                                       "attempt", "reason",   "exit",    "signal",
-                                       "started", "finished", "wall_us", "cpu_us",
-                                       "max_rss", "stdout",   "stderr",  "files"};
+    static const char *const keys[] = {"task",    "input",  "state",   "node",    "attempt",
+                                       "reason",  "exit",   "signal",  "started", "finished",
+                                       "wall_us", "cpu_us", "max_rss", "stdout",  "stderr",
+                                       "files",   "copy"};
     struct task_view view = failed_task();
+    view.copy = COPY_STOPPED;
     json_t *object = task_view_json(&view);
+    assert_string_equal(json_string_value(json_object_get(object, "copy")), "stopped");
     assert_int_equal(json_object_size(object), sizeof keys / sizeof *keys);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         assert_non_null(json_object_get(object, keys[i]));
@@ -262,13 +264,13 @@ static void rows_of_details_become_views(void **state)
     assert_int_equal(view.output[TASK_STDOUT].bytes, 9);
     assert_int_equal(view.output[TASK_STDOUT].kept, 3);
     assert_int_equal(view.output[TASK_STDERR].sha256[0], 1);
-    row.limit = 1;
+    row.flags = TASK_ROW_LIMIT;
     row.signal = 15;
     assert_true(task_rows_view(&row, 10, &view));
     assert_int_equal(view.exit, -1);
     assert_true(view.time_limit);
     row.state = 3;
-    row.limit = row.signal = 0;
+    row.flags = row.signal = 0;
     assert_true(task_rows_view(&row, 10, &view));
     assert_int_equal(view.state, VIEW_LOST);
     assert_int_equal(view.exit, -1);

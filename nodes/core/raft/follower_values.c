@@ -4,6 +4,7 @@
 #include "nodes/core/raft/follower_internal.h"
 #include "nodes/core/raft/members.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 
 #define FETCH_TRIES 5 /* at least, in rounds of all nodes: then a checkpoint is asked for */
 
@@ -97,12 +98,46 @@ void follower_value_ready(struct raft *raft, struct value_id id)
 
 /* --- values that do not --- */
 
+/* One comes while another one is written; more as long as these are short. So the disk may be
+ * slower than the network, and an entry name more than memory holds. */
+static bool has_room(const struct follower *follower, const struct need *need)
+{
+    uint64_t bytes = need->len;
+    size_t n = 0;
+    for (size_t i = 0; i < follower->n_needs; i++) {
+        const struct need *it = &follower->needs[i];
+        if (it == need || (it->state != NEED_FETCHING && it->state != NEED_KEEPING))
+            continue;
+        bytes += it->len;
+        n++;
+    }
+    return n < FOLLOWER_MOVING_LEAST || bytes <= FOLLOWER_MOVING_BYTES || MUTANT(needs_unbounded);
+}
+
 static void fetch(struct raft *raft, struct need *need)
 {
+    if (!has_room(&raft->follower, need)) {
+        need->state = NEED_WAITING;
+        need->wake_us = UINT64_MAX;
+        return;
+    }
     need->state = NEED_FETCHING;
     need->wake_us = raft->step->now_us + value_wait_us(need->len);
     outbox_fetch(&raft->step->out, USER_FOLLOWER, need->id, need->source, need->len, need->hash,
                  need->index);
+}
+
+static void fetch_waiting(struct raft *raft)
+{
+    struct follower *follower = &raft->follower;
+    for (size_t i = 0; i < follower->n_needs; i++) {
+        struct need *need = &follower->needs[i];
+        if (need->state != NEED_WAITING)
+            continue;
+        fetch(raft, need);
+        if (need->state == NEED_WAITING)
+            return;
+    }
 }
 
 /* Whom to ask after a source that did not have it: the coordinator, then one node after another. */
@@ -159,6 +194,7 @@ void follower_tick(struct raft *raft)
             outbox_drop(&raft->step->out, USER_FOLLOWER, need->id);
         look(raft, need);
     }
+    fetch_waiting(raft);
 }
 
 uint64_t follower_deadline(const struct raft *raft)

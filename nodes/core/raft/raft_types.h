@@ -14,8 +14,9 @@
 
 /* --- a follower's view of what it lacks --- */
 
-/* looked for here --> fetched --> kept; what fails rests, and is looked for again. */
-enum need_state { NEED_LOOKING, NEED_FETCHING, NEED_KEEPING, NEED_RESTING };
+/* looked for here --> waits for room --> fetched --> kept; what fails rests, and is looked for
+ * again. */
+enum need_state { NEED_LOOKING, NEED_WAITING, NEED_FETCHING, NEED_KEEPING, NEED_RESTING };
 
 /* A value that must be on this node's disk before something can be acknowledged. */
 struct need {

@@ -114,6 +114,7 @@ static void add_outcome(struct runner *runner, struct telling *telling, struct t
         .count = result->count,
         .hand = result->hand,
         .attempt = result->attempt,
+        .copy = kept->copy,
         .exit = result->exit,
         .signal = result->signal,
         .limit = result->limit,
@@ -160,12 +161,14 @@ static void tell_held(struct runner *runner, node_id_t to)
                                             .hand = it->order.hand,
                                             .first = it->order.task,
                                             .count = 1,
-                                            .attempt = it->order.attempt};
+                                            .attempt = it->order.attempt,
+                                            .copy = it->copy};
         }
         for (; kept && held->running.n < TASK_HANDS_MAX; kept = next_unstored(kept->next))
             held->running.at[held->running.n++] =
-                (struct wire_task_hand){kept->result.job, kept->result.hand, kept->result.first, 1,
-                                        kept->result.attempt};
+                (struct wire_task_hand){kept->result.job,     kept->result.hand,
+                                        kept->result.first,   1,
+                                        kept->result.attempt, kept->copy};
         more = held->more = at < runner->n_executing || kept;
         tell(runner, to, message);
     } while (more);
@@ -184,10 +187,11 @@ void runner_asked(struct runner *runner, node_id_t from)
 /* --- ended --- */
 
 /* Keeps the outcome (takes new references to its outputs). */
-static void keep(struct runner *runner, const struct task_result *result)
+static void keep(struct runner *runner, const struct task_result *result, bool copy)
 {
     struct task_kept *kept = mem_new(1, sizeof *kept);
     kept->result = *result;
+    kept->copy = copy;
     blob_ref(kept->result.out);
     blob_ref(kept->result.err);
     bundles_store(runner, kept);
@@ -206,10 +210,10 @@ bool runner_is_over(const struct runner *runner, job_id_t job)
     return row ? row->ended : job_id_index(job, applied) <= applied;
 }
 
-static bool is_decided(const struct runner *runner, const struct task_result *result)
+static bool is_decided(const struct runner *runner, job_id_t job, uint64_t first, uint64_t count)
 {
-    const struct task_job *row = task_jobs_find(&runner->state->task_jobs, result->job);
-    return row && ranges_has_all(&row->decided, (struct range){result->first, result->count});
+    const struct task_job *row = task_jobs_find(&runner->state->task_jobs, job);
+    return row && ranges_has_all(&row->decided, (struct range){first, count});
 }
 
 static void take_end(struct runner *runner, const struct task_result *result)
@@ -221,13 +225,13 @@ static void take_end(struct runner *runner, const struct task_result *result)
         at++;
     if (at == runner->n_executing)
         return;
-    bool cancelled = runner->executing[at].cancelled;
+    bool cancelled = runner->executing[at].cancelled, copy = runner->executing[at].copy;
     runner->slots_taken -= runner->executing[at].order.slots;
     runner->executing[at] = runner->executing[--runner->n_executing];
     runner->step->slots.tasks = runner->slots_taken;
     if (cancelled || runner_is_over(runner, result->job))
         return;
-    keep(runner, result);
+    keep(runner, result, copy);
 }
 
 void runner_results(struct runner *runner, const struct task_result *at, size_t n)
@@ -307,6 +311,7 @@ void runner_given(struct runner *runner, const struct message *message)
                                           .bundles = given->bundles};
         work->count = hand->count;
         work->instant = instant;
+        work->copy = hand->copy;
         work->inputs = kind && kind->input;
         *(runner->last ? &runner->last->next : &runner->first) = work;
         runner->last = work;
@@ -349,11 +354,19 @@ void runner_reset(struct runner *runner, term_t term)
 
 /* --- the log --- */
 
+/* The job is over; or the task has an outcome, for another worker had a copy of it. */
+static bool is_in_vain(const struct runner *runner, const struct task_order *order)
+{
+    return runner_is_over(runner, order->job) ||
+           (is_decided(runner, order->job, order->task, 1) && !MUTANT(loser_goes_on));
+}
+
 /* What was not begun here is nobody's to ask for again once it was told. */
 static bool is_of_use(const struct runner *runner, const struct task_kept *kept)
 {
-    return !is_decided(runner, &kept->result) && !runner_is_over(runner, kept->result.job) &&
-           !(kept->result.returned && kept->told);
+    const struct task_result *it = &kept->result;
+    return !is_decided(runner, it->job, it->first, it->count) &&
+           !runner_is_over(runner, kept->result.job) && !(kept->result.returned && kept->told);
 }
 
 static void let_go(struct runner *runner)
@@ -392,7 +405,7 @@ static void cancel(struct runner *runner)
     runner->last = last;
     for (size_t i = 0; i < runner->n_executing; i++) {
         struct task_executing *it = &runner->executing[i];
-        if (it->cancelled || !runner_is_over(runner, it->order.job))
+        if (it->cancelled || !is_in_vain(runner, &it->order))
             continue;
         it->cancelled = true;
         outbox_add(&runner->step->out, OUTPUT_TASK_CANCEL)->task = it->order;
@@ -415,7 +428,7 @@ static void end_at_once(struct runner *runner, struct task_work **at, uint64_t c
                                  .returned = returned,
                                  .started_ms = runner->step->wall_ms};
     text_format(result.reason, sizeof result.reason, "%s", reason);
-    keep(runner, &result);
+    keep(runner, &result, work->copy);
     take(runner, at, count);
 }
 
@@ -441,8 +454,10 @@ static void begin(struct runner *runner, struct task_work **at)
         runner->executing =
             mem_grow(runner->executing, runner->executing_size, sizeof *runner->executing);
     }
-    runner->executing[runner->n_executing++] = (struct task_executing){.order = order};
+    runner->executing[runner->n_executing++] =
+        (struct task_executing){.order = order, .copy = (*at)->copy};
     runner->slots_taken += order.slots;
+    order.parts = inputs_parts(runner, &order.n_parts);
     outbox_add(&runner->step->out, OUTPUT_TASK)->task = order;
     take(runner, at, 1);
 }
@@ -452,15 +467,20 @@ static void begin(struct runner *runner, struct task_work **at)
 static bool go_on(struct runner *runner, struct task_work **at, bool *full)
 {
     const char *why = "";
-    bool for_all = false;
+    if (is_in_vain(runner, &(*at)->order)) {
+        take(runner, at, 1);
+        return true;
+    }
     if ((*at)->instant) {
         end_at_once(runner, at, (*at)->count, "", false);
         return true;
     }
+    bool now = at == &runner->first && (*at)->order.slots <= slots_free(runner);
     enum inputs_state state =
-        (*at)->inputs ? inputs_want(runner, &(*at)->order, &why, &for_all) : INPUTS_HERE;
-    if (state == INPUTS_LACKING) {
-        end_at_once(runner, at, for_all ? (*at)->count : 1, why, !for_all);
+        (*at)->inputs ? inputs_want(runner, &(*at)->order, now, &why) : INPUTS_HERE;
+    if (state > INPUTS_WAIT) {
+        uint64_t count = state == INPUTS_NONE ? (*at)->count : 1;
+        end_at_once(runner, at, count, why, state == INPUTS_RETURN);
         return true; /* also when nothing is begun any more: it is another work now, or none */
     }
     if (state == INPUTS_WAIT || *full)
@@ -538,5 +558,5 @@ void runner_check_invariants(const struct runner *runner)
     if (step_shares_slots(runner->step) && !MUTANT(operations_take_none))
         assert(taken + runner->step->slots.operations <= slots_of(runner));
     assert(runner->n_executing <= taken && !runner->last == !runner->first);
-    assert(runner->n_inputs <= INPUTS_HELD_MAX);
+    inputs_check_invariants(runner);
 }

@@ -18,16 +18,25 @@ struct task_work {
     struct task_order order; /* of the first of them */
     uint64_t count;
     bool instant; /* they do nothing */
+    bool copy;    /* another worker executes them, too */
     bool inputs;  /* they need inputs */
 };
 
 /* A task that is being executed. */
 struct task_executing {
     struct task_order order;
-    bool cancelled;
+    bool copy, cancelled;
 };
 
-enum input_state { INPUT_FETCHING, INPUT_HERE, INPUT_FAILED };
+/* From the best to the worst: of a task's files the worst one counts. */
+enum input_state {
+    INPUT_HERE,
+    INPUT_WRITING, /* to the scratch disk */
+    INPUT_FETCHING,
+    INPUT_FAILED,
+    INPUT_FULL,     /* that disk is */
+    INPUT_UNWRITTEN /* that disk fails */
+};
 
 /* What the first record of a job's input says of files. */
 struct task_common {
@@ -40,6 +49,8 @@ struct task_common {
 /* A segment of a stored value. */
 struct task_input {
     struct value_id id;
+    size_t at; /* its place in the list */
+    bool file; /* of tasks' files: once it is here, on the scratch disk */
     enum input_state state;
     job_id_t job;    /* which needed it last ... */
     uint64_t wanted; /* ... in this look */
@@ -47,7 +58,7 @@ struct task_input {
     uint8_t hash[HASH_BYTES];
     node_id_t sources[INPUT_SOURCES_MAX]; /* that were asked for it; the last one is */
     size_t n_sources;
-    struct blob *bytes; /* once it is here; an owned reference */
+    struct blob *bytes; /* once it is here, unless that is the disk; an owned reference */
     struct task_common common;
     uint64_t place; /* one of its records, from 0, ... */
     size_t offset;  /* ... begins here */
@@ -57,6 +68,7 @@ struct task_input {
 struct task_kept {
     struct task_kept *next;
     struct task_result result; /* its outputs: owned references */
+    bool copy;                 /* another worker executed it, too */
     bool told;                 /* it is in the channel to the coordinator */
     op_id_t bundle;            /* names the first of its values; 0: it has none */
     size_t n_stored;           /* of these, on this disk, and in memory no more */
@@ -74,10 +86,17 @@ struct runner {
     uint64_t queued;                  /* tasks, in all of these */
     struct task_executing *executing; /* as many as there are slots at most; owned */
     size_t n_executing, executing_size;
-    uint64_t slots_taken; /* by these */
-    struct task_input inputs[INPUTS_HELD_MAX];
-    size_t n_inputs;
-    uint64_t looks; /* at what waits, so far */
+    uint64_t slots_taken;       /* by these */
+    struct task_input **inputs; /* owned */
+    size_t n_inputs, inputs_size;
+    size_t n_files, n_moving; /* of these; and that are fetched or written */
+    struct map inputs_by_id;
+    uint64_t looks;                         /* at what waits, so far */
+    uint64_t files_full;                    /* the look in which no more files had room */
+    struct task_part parts[TASK_PARTS_MAX]; /* of what was wanted last */
+    size_t n_parts;
+    job_id_t spaced_job; /* the attempt for which room was made on the scratch disk last */
+    uint64_t spaced_hand, spaced_task;
     struct task_kept *kept, *last_kept;
     size_t n_kept, n_untold;
     uint64_t untold_us;   /* since when the first of these waits */
@@ -103,6 +122,10 @@ void runner_results(struct runner *runner, const struct task_result *at, size_t 
 void runner_value_ready(struct runner *runner, struct value_id id, struct blob *bytes);
 void runner_value_failed(struct runner *runner, struct value_id id);
 void runner_value_kept(struct runner *runner, struct value_id id);
+
+/* A segment of a task's files is on the scratch disk, or is not: that is full, or fails. */
+void runner_file_kept(struct runner *runner, struct value_id id);
+void runner_file_failed(struct runner *runner, struct value_id id, bool full);
 
 /* True when nobody will ask for how its tasks end any more: the job is finished, or forgotten. One
  * that is not known yet will be. */

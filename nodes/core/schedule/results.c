@@ -109,6 +109,8 @@ void schedule_value_kept(struct schedule *schedule, struct value_id id)
     offers_held_here(schedule->raft, id);
     if (open->state == OP_KEEPING)
         open->job_schedule->spreading = open;
+    else
+        outbox_drop(&schedule->step->out, USER_SCHEDULE, id); /* whoever asks is served from disk */
     results_propose_spread(schedule);
 }
 

@@ -125,7 +125,11 @@ static void report_self(const struct service *service, struct message *message,
     row->slots = service->step->config.slots;
     row->operation_slots = service->step->config.operation_slots;
     row->slots_used = service->step->slots.operations + service->step->slots.tasks;
-    row->held = service->worker->held.count;
+    row->held = service->worker->held.map.count;
+    row->held_bytes = held_memory_bytes(&service->worker->held);
+    row->spilled_bytes = held_spilled_bytes(&service->worker->held);
+    row->unspillable = service->worker->unspillable;
+    row->pressed = service->worker->pressed;
     row->applied = service->raft->log.applied;
     row->committed = service->raft->log.commit;
     row->rejected = service->step->rejected;
@@ -165,6 +169,10 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
     row->operation_slots = heartbeat->operation_slots;
     row->slots_used = heartbeat->slots_used;
     row->held = heartbeat->held;
+    row->held_bytes = heartbeat->held_bytes;
+    row->spilled_bytes = heartbeat->spilled_bytes;
+    row->unspillable = heartbeat->unspillable;
+    row->pressed = heartbeat->pressed;
     row->applied = heartbeat->applied;
     row->committed = heartbeat->committed;
     row->rejected = heartbeat->rejected;

@@ -68,6 +68,16 @@ const char *requests_check_tasks(const struct service *service, const struct wir
         text_add(reason, "a task is executed at most once, or with retries, not both");
         return "invalid";
     }
+    if (options && options->at_most_once && options->speculate) {
+        text_add(reason, "a task is executed at most once, or with second copies, not both");
+        return "invalid";
+    }
+    if (options && options->speculate) {
+        const char *code = requests_unknown_to_some(service, ENTRY_LEVEL_SPECULATE,
+                                                    "second copies of slow tasks", reason);
+        if (code)
+            return code;
+    }
     if (options && options->bundles) {
         const char *code =
             requests_unknown_to_some(service, ENTRY_LEVEL_BUNDLES,
@@ -111,12 +121,14 @@ static const struct task_job *find_tasks(struct service *service, struct caller 
 
 /* From the task on, those that are alike, as one row. */
 static struct range alike(const struct service *service, const struct task_job *job, uint64_t first,
-                          const char **state, const struct task_exception **exception)
+                          const char **state, const struct task_exception **exception,
+                          struct task_place *place)
 {
     struct range rest = {first, job->total + 1 - first}, found;
     *exception = NULL;
+    *place = (struct task_place){0};
     if (ranges_gap(&job->decided, rest, &found) && found.first == first) {
-        found = tasks_alike(service->tasks, job, found, state);
+        found = tasks_alike(service->tasks, job, found, state, place);
         return found;
     }
     ranges_next(&job->decided, rest, &found);
@@ -147,7 +159,8 @@ void requests_job_tasks(struct service *service, uint64_t client, struct message
     for (size_t looked = 0; first <= job->total && page->rows.n < most; looked++) {
         const struct task_exception *exception;
         const char *state;
-        struct range range = alike(service, job, first, &state, &exception);
+        struct task_place place;
+        struct range range = alike(service, job, first, &state, &exception, &place);
         first = range_end(range);
         if (ask->state.len && !slice_equals(ask->state, state) && looked < JOB_PAGE_LOOK_MAX)
             continue;
@@ -157,6 +170,10 @@ void requests_job_tasks(struct service *service, uint64_t client, struct message
         row->first = range.first;
         row->count = range.count;
         row->state = slice_of(state);
+        if (place.copy) {
+            row->node = place.node;
+            row->copy = place.copy;
+        }
     }
     page->more = first <= job->total;
     outbox_reply(&service->step->out, caller.client, message);

@@ -68,9 +68,9 @@ bool task_exceptions_alike(const struct task_exception *a, const struct task_exc
 
 struct task_options task_options_read(const struct wire_task_options *from)
 {
-    return (struct task_options){
-        from->retries,           from->retry_delay_ms, from->time_limit_ms, from->max_fails,
-        from->max_fails_percent, from->at_most_once,   from->slots,         from->bundles};
+    return (struct task_options){from->retries,   from->retry_delay_ms,    from->time_limit_ms,
+                                 from->max_fails, from->max_fails_percent, from->at_most_once,
+                                 from->slots,     from->bundles,           from->speculate};
 }
 
 struct wire_task_options task_options_write(const struct task_options *options)
@@ -82,7 +82,8 @@ struct wire_task_options task_options_write(const struct task_options *options)
                                       .max_fails_percent = options->max_fails_percent,
                                       .at_most_once = options->at_most_once,
                                       .slots = options->slots,
-                                      .bundles = options->bundles};
+                                      .bundles = options->bundles,
+                                      .speculate = options->speculate};
 }
 
 /* --- rows --- */
@@ -460,6 +461,7 @@ static struct job *apply_done(struct state *state, log_index_t index,
     job->attempts += entry->attempts;
     job->retries += entry->retries;
     job->deaths += entry->deaths;
+    job->copies += entry->copies;
     prune_starts(job);
     return job->decided.count == job->total ? end(state, job, index, entry->time_ms) : NULL;
 }

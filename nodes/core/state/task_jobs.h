@@ -52,6 +52,7 @@ struct task_options {
     bool at_most_once;
     uint64_t slots; /* of its node, that a task takes; 0: one */
     bool bundles;   /* long outputs and files of tasks are kept, too */
+    bool speculate; /* slow ones may have a second copy */
 };
 
 struct task_job {
@@ -62,7 +63,7 @@ struct task_job {
     job_id_t parent;    /* the job whose tasks these are; JOB_NONE: it repeats none */
     uint64_t inherited; /* tasks that were done there */
     bool ended;         /* the job is finished */
-    uint64_t attempts, retries, deaths;
+    uint64_t attempts, retries, deaths, copies;
     struct ranges decided;             /* the tasks that have an outcome */
     struct task_exception *exceptions; /* of these, those not done; in their order; owned */
     size_t n_exceptions, exceptions_size;

@@ -169,6 +169,7 @@ static void save(struct checkpoint_sink *sink, const struct state *state, const 
                                       .attempts = job->attempts,
                                       .retries = job->retries,
                                       .deaths = job->deaths,
+                                      .copies = job->copies,
                                       .ended = job->ended};
     head->options.n = 1;
     head->options.at = message_room(message, 1, sizeof *head->options.at);
@@ -274,6 +275,7 @@ static int load_part(struct state *state, const struct message *part)
     job->attempts = head->attempts;
     job->retries = head->retries;
     job->deaths = head->deaths;
+    job->copies = head->copies;
     job->ended = head->ended;
     struct lists lists = LISTS_OF(head);
     return load_lists(job, &lists);
@@ -353,6 +355,7 @@ static const struct member task_options_fields[] = {
     FIELD(task_options, at_most_once, bytes),
     FIELD(task_options, slots, bytes),
     FIELD(task_options, bundles, bytes),
+    FIELD(task_options, speculate, bytes),
 };
 
 static uint64_t digest_options(const void *owner, const struct member *field)
@@ -377,6 +380,7 @@ static const struct member task_job_fields[] = {
     FIELD(task_job, attempts, bytes),
     FIELD(task_job, retries, bytes),
     FIELD(task_job, deaths, bytes),
+    FIELD(task_job, copies, bytes),
     FIELD(task_job, decided, decided),
     WITHIN(task_job, exceptions),
     FIELD(task_job, n_exceptions, bytes),

@@ -22,7 +22,8 @@ enum event_kind {
     EVENT_VALUE_LOST,    /* what was kept cannot be read: its file is gone, or damaged */
     EVENT_SPACE,         /* the disk has become full, or has room again: see space.h */
     EVENT_REQUEST,       /* a client asks */
-    EVENT_STOP           /* the process is about to end; no event comes after it */
+    EVENT_STOP,          /* the process is about to end; no event comes after it */
+    EVENT_SPILLED        /* OUTPUT_SPILL: written or read, or that could not be done */
 };
 
 /* The name of a value: the operation that made it. */
@@ -54,7 +55,24 @@ enum value_user {
     USER_UPLOAD, /* as coordinator, segments of stored values */
     USER_TASKS,  /* as coordinator, details of tasks */
     USER_RUNNER, /* inputs of tasks that are executed here */
+    USER_FILES,  /* files of these: kept on the scratch disk, and until they are dropped */
     VALUE_USERS
+};
+
+/* A worker's value that has no room in memory. */
+enum spill_step {
+    SPILL_WRITE,  /* to disk; not durable: it is gone with this life of the node */
+    SPILL_UNLOAD, /* the worker wants it in memory no more: it is on disk */
+    SPILL_READ,   /* into memory again, for the worker; it stays on disk */
+    SPILL_FORGET  /* on disk no more; op 0: all of the job; job 0: all */
+};
+
+/* What became of a WRITE or a READ: one end each, in the order in which they were asked for. */
+struct spill_end {
+    enum spill_step step;
+    struct value_id id;
+    uint64_t seq; /* as it was asked with */
+    bool ok;
 };
 
 /* What the compute thread did with a compute_op. */
@@ -153,8 +171,10 @@ struct event {
             struct value_id id;
             node_id_t from;
             bool used;          /* FAILED: the source says that no later state names it */
+            bool full;          /* FAILED, for USER_FILES: for want of room on the disk */
             struct blob *bytes; /* READY, for USER_RUNNER: the value, borrowed */
         } value;
+        struct spill_end spilled;
         struct {
             const struct value_id *ids; /* in their order */
             size_t n;

@@ -25,7 +25,8 @@ enum output_kind {
     OUTPUT_FORGET, /* remove values from disk */
     OUTPUT_DROP,   /* the user wants a value, or all of a job, in memory no more: its fetches end */
     OUTPUT_RELINK, /* the connection is of no use: make a new one */
-    OUTPUT_LOG     /* a line for people */
+    OUTPUT_LOG,    /* a line for people */
+    OUTPUT_SPILL   /* move a value of the worker between memory and disk; EVENT_SPILLED */
 };
 
 enum write_kind {
@@ -127,7 +128,9 @@ struct task_order {
      * from 0. A task without has no `spec.job`. */
     struct value_id spec, record;
     uint64_t place;
-    struct task_part parts[TASK_PARTS_MAX]; /* with its files, in their order; held likewise */
+    /* With its files, in their order, kept for USER_FILES; for as long as the outputs of the step.
+     */
+    const struct task_part *parts;
     size_t n_parts;
 };
 
@@ -139,6 +142,14 @@ struct fetch_order {
     uint64_t len;
     uint8_t hash[HASH_BYTES];
     log_index_t index; /* of the entry that names it; 0: an answer "used" is of no use */
+};
+
+/* What is asked for comes in this order. A WRITE is of a value that the runtime holds, and goes on
+ * holding. */
+struct spill_order {
+    enum spill_step step;
+    struct value_id id;
+    uint64_t seq; /* WRITE, READ: names it */
 };
 
 /* A piece of a value, in its place behind those before it: what comes anew at offset 0 begins. */
@@ -191,6 +202,7 @@ struct output {
             enum value_user user;
             struct value_id id; /* op 0: all of the job; job 0: everything */
         } drop;
+        struct spill_order spill;
         struct {
             job_id_t job;          /* JOB_NONE: of all */
             struct value_id after; /* begin after it; at most SWEEP_SLICE_MAX */

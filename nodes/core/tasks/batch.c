@@ -179,7 +179,8 @@ static void begin_writing(struct tasks *tasks, struct task_schedule *of)
     message->as.entry_tasks_done.attempts = of->attempts;
     message->as.entry_tasks_done.retries = of->retries;
     message->as.entry_tasks_done.deaths = of->deaths;
-    of->attempts = of->retries = of->deaths = 0;
+    message->as.entry_tasks_done.copies = of->copies;
+    of->attempts = of->retries = of->deaths = of->copies = 0;
     write_lists(message, batch);
     of->writing.entry = message;
     if (batch->rows_len)

@@ -10,9 +10,18 @@ static void check_no_overlap(const struct ranges *a, const struct ranges *b)
         assert(!ranges_next(b, a->at[i], &found));
 }
 
+/* Another worker has them, and counts them. */
+static void check_copy(const struct tasks *tasks, const struct task_hand *copy)
+{
+    for (uint64_t task = copy->tasks.first; task < range_end(copy->tasks); task++) {
+        const struct task_hand *other = hands_other(tasks, copy->of, task, copy);
+        assert(other && !other->copy && other->node != copy->node && other->copied);
+    }
+}
+
 static void check_job(const struct tasks *tasks, const struct task_schedule *of)
 {
-    uint64_t handed = 0;
+    uint64_t handed = 0, copying = 0;
     ranges_check_invariants(&of->free);
     ranges_check_invariants(&of->unsure);
     ranges_check_invariants(&of->taken);
@@ -26,11 +35,14 @@ static void check_job(const struct tasks *tasks, const struct task_schedule *of)
             struct range found;
             if (hand->of != of)
                 continue;
-            handed += hand->tasks.count;
+            *(hand->copy ? &copying : &handed) += hand->tasks.count;
+            if (hand->copy)
+                check_copy(tasks, hand);
             assert(!ranges_next(&of->free, hand->tasks, &found));
             assert(!ranges_next(&of->taken, hand->tasks, &found));
         }
-    assert(handed == of->handed && of->troubled.count == of->troubles.count);
+    assert(handed == of->handed && copying == of->copying &&
+           of->troubled.count == of->troubles.count);
     /* Every task is in one place. */
     assert(of->free.count + of->unsure.count + of->taken.count + of->handed + of->delayed ==
            of->row->total);

@@ -3,18 +3,40 @@
 
 #include "nodes/core/tasks/failures.h"
 
+/* Of the running ones: those before the first that has a copy, or that one. */
+static struct range alike_copied(const struct tasks *tasks, const struct task_schedule *of,
+                                 struct range open, struct task_place *place)
+{
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes && of->copying; id++)
+        for (const struct task_hand *hand = tasks->slots[id].first; hand; hand = hand->next) {
+            if (hand->of != of || !hand->copy || range_end(hand->tasks) <= open.first)
+                continue;
+            if (hand->tasks.first > open.first) {
+                uint64_t before = hand->tasks.first - open.first;
+                open.count = before < open.count ? before : open.count;
+                continue;
+            }
+            place->node = hands_other(tasks, of, open.first, hand)->node;
+            place->copy = id;
+            open.count = 1;
+            return open;
+        }
+    return open;
+}
+
 struct range tasks_alike(const struct tasks *tasks, const struct task_job *job, struct range open,
-                         const char **state)
+                         const char **state, struct task_place *place)
 {
     const struct task_schedule *of = task_schedule_of(tasks, job->id);
     struct range queued;
     *state = job->ended ? "cancelled" : "queued";
+    *place = (struct task_place){0};
     if (!of)
         return open;
     /* In hands, or with an outcome that is not in the log yet: to whoever asks it runs. */
     *state = "running";
     if (!ranges_next(&of->free, open, &queued))
-        return open;
+        return alike_copied(tasks, of, open, place);
     if (queued.first > open.first)
         return (struct range){open.first, queued.first - open.first};
     *state = "queued";
@@ -56,6 +78,23 @@ static void explain_slowest(const struct tasks *tasks, const struct task_schedul
         add_seconds(out, of->task_ns / 1000);
     }
     text_add(out, "\n");
+}
+
+static void explain_copies(const struct tasks *tasks, const struct task_schedule *of,
+                           struct text *out)
+{
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes && of->copying; id++)
+        for (const struct task_hand *hand = tasks->slots[id].first; hand; hand = hand->next) {
+            if (hand->of != of || !hand->copy)
+                continue;
+            const struct task_hand *slow = hands_other(tasks, of, hand->tasks.first, hand);
+            text_add(out, "copy:    task %" PRIu64 " on node %u, too, for ", hand->tasks.first,
+                     hand->node);
+            add_seconds(out, tasks->step->now_us - hand->given_us);
+            text_add(out, "; on node %u for ", slow->node);
+            add_seconds(out, tasks->step->now_us - slow->given_us);
+            text_add(out, "; the first that is done counts\n");
+        }
 }
 
 static void explain_queue(const struct tasks *tasks, const struct task_schedule *of,
@@ -110,10 +149,14 @@ void tasks_explain(const struct tasks *tasks, const struct job *job, struct text
     if (counts.failed || counts.lost || counts.cancelled)
         text_add(out, "; %" PRIu64 " failed, %" PRIu64 " lost, %" PRIu64 " cancelled",
                  counts.failed, counts.lost, counts.cancelled);
+    if (counts.copies)
+        text_add(out, "; %" PRIu64 " second %s", counts.copies,
+                 counts.copies == 1 ? "copy" : "copies");
     text_add(out, "\n");
     if (!of)
         return;
     explain_slowest(tasks, of, out);
+    explain_copies(tasks, of, out);
     explain_queue(tasks, of, out);
     explain_next(tasks, of, out);
 }

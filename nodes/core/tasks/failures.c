@@ -238,7 +238,7 @@ static void blame(struct tasks *tasks, node_id_t worker)
                                .node = worker,
                                .attempts = exception.attempts,
                                .reason = slice_of(exception.reason)};
-    hands_take(tasks, hand, (struct range){task, 1});
+    hands_take_from_all(tasks, of, (struct range){task, 1});
     of->attempts++;
     failures_end(tasks, of, (struct range){task, 1}, &exception, &details);
 }
@@ -253,6 +253,26 @@ static void lose(struct tasks *tasks, struct task_schedule *of, struct range ran
     failures_end(tasks, of, range, &lost, NULL);
 }
 
+/* Those that nobody else executes are free; returns how many. A single one may get
+ * another copy. */
+static uint64_t leave_all(struct tasks *tasks, struct task_hand *hand)
+{
+    struct task_schedule *of = hand->of;
+    struct range range = hand->tasks;
+    uint64_t lost = 0;
+    for (uint64_t task = range.first; task < range_end(range); task++) {
+        if (hands_leave(tasks, hand, task)) {
+            struct task_hand *left = hands_other(tasks, of, task, NULL);
+            left->copied = left->copied && left->tasks.count > 1;
+            continue;
+        }
+        of->deaths++;
+        ranges_add(&of->free, (struct range){task, 1});
+        lost++;
+    }
+    return lost;
+}
+
 void tasks_worker_lost(struct tasks *tasks, node_id_t worker, bool died)
 {
     struct task_slot *slot = &tasks->slots[worker];
@@ -265,6 +285,10 @@ void tasks_worker_lost(struct tasks *tasks, node_id_t worker, bool died)
         struct task_schedule *of = hand->of;
         struct range range = hand->tasks;
         bool begun = of->row->options.at_most_once && !hand->start;
+        if (of->copying) {
+            lost += leave_all(tasks, hand);
+            continue;
+        }
         lost += range.count;
         hands_take(tasks, hand, range);
         if (begun && !MUTANT(lost_is_free)) {

@@ -1,7 +1,9 @@
 /* What workers have, and who gets what next. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "nodes/core/tasks/failures.h"
+#include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
 #include "shared/base/slots.h"
 
@@ -29,8 +31,14 @@ static void note_slots(struct tasks *tasks, const struct task_hand *hand, uint64
     *at = more ? *at + slots : *at > slots ? *at - slots : 0;
 }
 
+static void count(struct task_hand *hand, uint64_t tasks, bool more)
+{
+    uint64_t *at = hand->copy ? &hand->of->copying : &hand->of->handed;
+    *at = more ? *at + tasks : *at - tasks;
+}
+
 static struct task_hand *add(struct tasks *tasks, struct task_schedule *of, node_id_t node,
-                             struct range range, uint64_t number)
+                             struct range range, uint64_t number, bool copy)
 {
     struct task_slot *slot = &tasks->slots[node];
     struct task_hand *hand = mem_new(1, sizeof *hand);
@@ -39,19 +47,20 @@ static struct task_hand *add(struct tasks *tasks, struct task_schedule *of, node
                                .number = number,
                                .node = node,
                                .tasks = range,
-                               .given_us = tasks->step->now_us};
+                               .given_us = tasks->step->now_us,
+                               .copy = copy};
     *(slot->last ? &slot->last->next : &slot->first) = hand;
     slot->last = hand;
     slot->outstanding += range.count;
-    of->handed += range.count;
+    count(hand, range.count, true);
     note_slots(tasks, hand, range.count, true);
     return hand;
 }
 
 struct task_hand *hands_resume(struct tasks *tasks, struct task_schedule *of, node_id_t node,
-                               struct range range, uint64_t number)
+                               struct range range, uint64_t number, bool copy)
 {
-    return add(tasks, of, node, range, number);
+    return add(tasks, of, node, range, number, copy);
 }
 
 struct task_hand *hands_find(const struct tasks *tasks, node_id_t node, job_id_t job,
@@ -64,13 +73,24 @@ struct task_hand *hands_find(const struct tasks *tasks, node_id_t node, job_id_t
     return hand;
 }
 
+struct task_hand *hands_other(const struct tasks *tasks, const struct task_schedule *of,
+                              uint64_t task, const struct task_hand *than)
+{
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes; id++)
+        for (struct task_hand *hand = tasks->slots[id].first; hand; hand = hand->next)
+            if (hand->of == of && hand != than && task >= hand->tasks.first &&
+                task < range_end(hand->tasks))
+                return hand;
+    return NULL;
+}
+
 static void remove_hand(struct tasks *tasks, struct task_hand *hand)
 {
     struct task_slot *slot = &tasks->slots[hand->node];
     *(hand->previous ? &hand->previous->next : &slot->first) = hand->next;
     *(hand->next ? &hand->next->previous : &slot->last) = hand->previous;
     slot->outstanding -= hand->tasks.count;
-    hand->of->handed -= hand->tasks.count;
+    count(hand, hand->tasks.count, false);
     note_slots(tasks, hand, hand->tasks.count, false);
     free(hand);
 }
@@ -80,9 +100,10 @@ void hands_take(struct tasks *tasks, struct task_hand *hand, struct range range)
     struct range before = {hand->tasks.first, range.first - hand->tasks.first};
     struct range after = {range_end(range), range_end(hand->tasks) - range_end(range)};
     if (before.count && after.count) {
-        struct task_hand *rest = add(tasks, hand->of, hand->node, after, hand->number);
+        struct task_hand *rest = add(tasks, hand->of, hand->node, after, hand->number, hand->copy);
         rest->given_us = hand->given_us;
         rest->start = hand->start;
+        rest->copied = hand->copied;
         after.count = 0;
         range.count = range_end(hand->tasks) - range.first;
     }
@@ -91,9 +112,43 @@ void hands_take(struct tasks *tasks, struct task_hand *hand, struct range range)
         return;
     }
     tasks->slots[hand->node].outstanding -= range.count;
-    hand->of->handed -= range.count;
+    count(hand, range.count, false);
     note_slots(tasks, hand, range.count, false);
     hand->tasks = before.count ? before : after;
+}
+
+void hands_take_from_all(struct tasks *tasks, struct task_schedule *of, struct range range)
+{
+    for (node_id_t id = 1; id <= tasks->step->config.n_nodes && of->handed + of->copying; id++)
+        for (struct task_hand *next, *hand = tasks->slots[id].first; hand; hand = next) {
+            uint64_t first = hand->tasks.first > range.first ? hand->tasks.first : range.first;
+            uint64_t end = range_end(hand->tasks) < range_end(range) ? range_end(hand->tasks)
+                                                                     : range_end(range);
+            next = hand->next;
+            if (hand->of == of && first < end && !(hand->copy && MUTANT(copy_is_left)))
+                hands_take(tasks, hand, (struct range){first, end - first});
+        }
+}
+
+/* The task is no copy any more. */
+static void promote(struct tasks *tasks, struct task_hand *copy, uint64_t task)
+{
+    struct task_hand was = *copy;
+    hands_take(tasks, copy, (struct range){task, 1});
+    struct task_hand *hand =
+        add(tasks, was.of, was.node, (struct range){task, 1}, was.number, false);
+    hand->given_us = was.given_us;
+}
+
+bool hands_leave(struct tasks *tasks, struct task_hand *hand, uint64_t task)
+{
+    struct task_schedule *of = hand->of;
+    struct task_hand *other = of->copying ? hands_other(tasks, of, task, hand) : NULL;
+    bool copy = hand->copy;
+    hands_take(tasks, hand, (struct range){task, 1});
+    if (other && !copy)
+        promote(tasks, other, task);
+    return other != NULL;
 }
 
 void hands_end(struct tasks *tasks, const struct task_schedule *of)
@@ -133,8 +188,8 @@ uint64_t hands_slots(const struct tasks *tasks, node_id_t id)
     return slots < 1 ? 1 : slots > SLOTS_MAX ? SLOTS_MAX : slots;
 }
 
-/* For each slot one batch to work on, and one to hide the round trip. */
-static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
+/* Tasks of the job that it executes at the same time. */
+static uint64_t slots_of(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
 {
     uint64_t slots = 1, each = of->row->options.slots;
     if (!task_schedule_is_instant(tasks, of)) {
@@ -144,8 +199,14 @@ static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of
             return 0; /* operations have its only slot */
         slots = own / (each ? each : 1);
     }
-    slots = slots ? slots : 1; /* who has fewer than a task takes executes nothing beside it */
-    if (!of->measured || of->task_ns >= SLOW_TASK_NS)
+    return slots ? slots : 1; /* who has fewer than a task takes executes nothing beside it */
+}
+
+/* For each slot one batch to work on, and one to hide the round trip. */
+static uint64_t credit(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
+{
+    uint64_t slots = slots_of(tasks, of, id);
+    if (!slots || !of->measured || of->task_ns >= SLOW_TASK_NS)
         return slots;
     return 2 * slots * batch_tasks(of);
 }
@@ -169,6 +230,13 @@ static bool has_room(const struct tasks *tasks, const struct task_schedule *of, 
     if (trouble && trouble->alone)
         return !slot->outstanding && credit(tasks, of, id);
     return slot->outstanding < credit(tasks, of, id) && !failures_are_alone(slot);
+}
+
+bool hands_has_idle_slot(const struct tasks *tasks, const struct task_schedule *of, node_id_t id)
+{
+    const struct task_slot *slot = &tasks->slots[id];
+    return hands_is_suitable(tasks, of, id) && slot->outstanding < slots_of(tasks, of, id) &&
+           !failures_are_alone(slot);
 }
 
 static node_id_t pick(struct tasks *tasks, const struct task_schedule *of,
@@ -228,7 +296,8 @@ static void add_to(struct tasks *tasks, struct giving *giving, const struct task
                                 .hand = hand->number,
                                 .first = hand->tasks.first,
                                 .count = hand->tasks.count,
-                                .attempt = 1 + (trouble ? trouble->failures : 0)};
+                                .attempt = 1 + (trouble ? trouble->failures : 0),
+                                .copy = hand->copy};
 }
 
 /* The first tasks from that one on that are free and alike; false: none are. */
@@ -266,6 +335,15 @@ static node_id_t next_pair(struct tasks *tasks, const struct task_schedule *of, 
     return NODE_NONE;
 }
 
+static struct task_hand *hand_to(struct tasks *tasks, struct task_schedule *of, node_id_t id,
+                                 struct range range, bool copy)
+{
+    uint64_t number = tasks->step->term << 32 | ++tasks->hands;
+    tasks->slots[id].last_pick = ++tasks->picks;
+    tasks->schedule->slots[id].tasks_last = true;
+    return add(tasks, of, id, range, number, copy);
+}
+
 static bool give_one(struct tasks *tasks, struct task_schedule *of, struct giving *givings)
 {
     struct range range;
@@ -275,16 +353,28 @@ static bool give_one(struct tasks *tasks, struct task_schedule *of, struct givin
     /* At the end each worker gets a share of what is left. */
     uint64_t share = 1 + of->free.count / (2 * schedule_count_workers(tasks->schedule) + 1);
     range.count = at_most(range.count, at_most(batch_tasks(of), share));
-    uint64_t number = tasks->step->term << 32 | ++tasks->hands;
-    struct task_hand *hand = add(tasks, of, id, range, number);
+    struct task_hand *hand = hand_to(tasks, of, id, range, false);
     ranges_remove(&of->free, range);
-    tasks->slots[id].last_pick = ++tasks->picks;
-    tasks->schedule->slots[id].tasks_last = true;
     if (of->row->options.at_most_once)
         failures_begin(tasks, hand);
     if (!hand->start || MUTANT(started_unlogged))
         add_to(tasks, &givings[id], hand);
     return true;
+}
+
+/* To slots that nothing else can use now. */
+static void give_copies(struct tasks *tasks, struct task_schedule *of, struct giving *givings)
+{
+    node_id_t id;
+    for (struct task_hand *slow; (slow = copies_next(tasks, of, &id));) {
+        char job[JOB_TEXT_MAX];
+        slow->copied = true;
+        of->copies += slow->tasks.count;
+        step_event(tasks->step, "overtaking", slow->node, of->row->id,
+                   "node %u takes long over task %" PRIu64 " of job %s: node %u executes it, too",
+                   slow->node, slow->tasks.first, job_id_text(of->row->id, job), id);
+        add_to(tasks, &givings[id], hand_to(tasks, of, id, slow->tasks, true));
+    }
 }
 
 /* What was to be logged first, and is. */
@@ -326,6 +416,8 @@ void hands_out(struct tasks *tasks)
         tasks->turn = (tasks->turn + 1) % n;
         idle = give_one(tasks, tasks->active[tasks->turn], givings) ? 0 : idle + 1;
     }
+    for (size_t i = 0; i < n; i++)
+        give_copies(tasks, tasks->active[i], givings);
     note_wants(tasks, n);
     for (node_id_t id = 1; id <= tasks->step->config.n_nodes; id++)
         flush(tasks, &givings[id], id);

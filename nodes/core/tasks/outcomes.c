@@ -50,9 +50,19 @@ static void note_stored(struct task_stream *stream, uint64_t stored, struct slic
         memcpy(stream->hash, hash.at, HASH_BYTES);
 }
 
-static struct task_row row_of(const struct message *message, const struct task_schedule *of,
-                              node_id_t from, const struct wire_task_outcome *outcome,
-                              struct range range, enum task_state state)
+static uint64_t flags_of(const struct tasks *tasks, const struct task_schedule *of,
+                         const struct wire_task_outcome *outcome, uint64_t task)
+{
+    const struct task_hand *hand = of->copying ? hands_other(tasks, of, task, NULL) : NULL;
+    bool other = hand && hands_other(tasks, of, task, hand);
+    return (outcome->limit ? TASK_ROW_LIMIT : 0) | (outcome->copy ? TASK_ROW_COPY : 0) |
+           (other || outcome->copy ? TASK_ROW_COPIED : 0);
+}
+
+static struct task_row row_of(const struct tasks *tasks, const struct message *message,
+                              const struct task_schedule *of, node_id_t from,
+                              const struct wire_task_outcome *outcome, struct range range,
+                              enum task_state state)
 {
     struct task_row row = {.first = range.first,
                            .count = range.count,
@@ -61,7 +71,7 @@ static struct task_row row_of(const struct message *message, const struct task_s
                            .attempts = failures_attempts(of, range.first) + (state == TASK_DONE),
                            .exit = outcome->exit,
                            .signal = outcome->signal,
-                           .limit = outcome->limit,
+                           .flags = flags_of(tasks, of, outcome, range.first),
                            .started_ms = outcome->started_ms,
                            .wall_us = outcome->wall_us / outcome->count * range.count,
                            .cpu_us = outcome->cpu_us,
@@ -79,33 +89,20 @@ static struct task_row row_of(const struct message *message, const struct task_s
 
 /* --- done --- */
 
-/* Whoever has them has them no more. */
-static void take_from_all(struct tasks *tasks, struct task_schedule *of, struct range range)
-{
-    ranges_remove(&of->free, range);
-    ranges_remove(&of->unsure, range);
-    for (node_id_t id = 1; id <= tasks->step->config.n_nodes && of->handed; id++)
-        for (struct task_hand *next, *hand = tasks->slots[id].first; hand; hand = next) {
-            uint64_t first = hand->tasks.first > range.first ? hand->tasks.first : range.first;
-            uint64_t end = range_end(hand->tasks) < range_end(range) ? range_end(hand->tasks)
-                                                                     : range_end(range);
-            next = hand->next;
-            if (hand->of == of && first < end)
-                hands_take(tasks, hand, (struct range){first, end - first});
-        }
-}
-
 static void take_done(struct tasks *tasks, node_id_t from, struct task_schedule *of,
                       const struct message *message, const struct wire_task_outcome *outcome)
 {
     struct range open, range = {outcome->first, outcome->count};
     while (ranges_gap(&of->taken, range, &open)) {
-        struct task_row details = row_of(message, of, from, outcome, open, TASK_DONE);
+        struct task_row details = row_of(tasks, message, of, from, outcome, open, TASK_DONE);
         struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, open.first);
-        if (hand && range_end(open) <= range_end(hand->tasks))
+        if (hand && range_end(open) <= range_end(hand->tasks) && !of->copying) {
             hands_take(tasks, hand, open);
-        else
-            take_from_all(tasks, of, open);
+        } else {
+            hands_take_from_all(tasks, of, open);
+            ranges_remove(&of->free, open);
+            ranges_remove(&of->unsure, open);
+        }
         failures_forget(of, open);
         of->attempts += open.count;
         if (outcome->bundle.n)
@@ -124,7 +121,7 @@ static void fail(struct tasks *tasks, node_id_t from, struct task_schedule *of,
     of->attempts++;
     if (failures_retry(tasks, of, task, outcome->attempt, from))
         return;
-    struct task_row details = row_of(message, of, from, outcome, one, TASK_FAILED);
+    struct task_row details = row_of(tasks, message, of, from, outcome, one, TASK_FAILED);
     struct task_exception exception = {.state = TASK_FAILED,
                                        .attempts = details.attempts,
                                        .exit = outcome->exit,
@@ -138,11 +135,13 @@ static void fail(struct tasks *tasks, node_id_t from, struct task_schedule *of,
     failures_end(tasks, of, one, &exception, &details);
 }
 
-/* A new coordinator hears of it from the worker, and nobody has the task. */
+/* A new coordinator hears of it from the worker, and nobody has the task. What became of a copy
+ * says nothing of the other one. */
 static bool is_told(const struct tasks *tasks, node_id_t from, const struct task_schedule *of,
                     const struct wire_task_outcome *outcome, uint64_t task)
 {
-    return !tasks->slots[from].told && !failures_is_earlier(of, task, outcome->attempt) &&
+    return !tasks->slots[from].told && !outcome->copy &&
+           !failures_is_earlier(of, task, outcome->attempt) &&
            (ranges_has(&of->free, task) || ranges_has(&of->unsure, task));
 }
 
@@ -159,8 +158,8 @@ static void take_failed(struct tasks *tasks, node_id_t from, struct task_schedul
         bool told = is_told(tasks, from, of, outcome, task);
         if (ranges_has(&of->taken, task) || (!hand && !told && !MUTANT(late_failure_counts)))
             continue;
-        if (hand)
-            hands_take(tasks, hand, (struct range){task, 1});
+        if (hand && hands_leave(tasks, hand, task) && !MUTANT(copy_failure_counts))
+            continue;
         ranges_remove(&of->free, (struct range){task, 1});
         ranges_remove(&of->unsure, (struct range){task, 1});
         fail(tasks, from, of, message, outcome, task);
@@ -180,8 +179,8 @@ static void take_returned(struct tasks *tasks, node_id_t from, struct task_sched
         struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, task);
         if (!hand)
             continue;
-        hands_take(tasks, hand, (struct range){task, 1});
-        failures_return(tasks, of, task, from);
+        if (!hands_leave(tasks, hand, task))
+            failures_return(tasks, of, task, from);
     }
 }
 
@@ -217,6 +216,8 @@ void outcomes_take(struct tasks *tasks, node_id_t from, const struct message *me
     measure(of, &it);
     failures_note(tasks, of, from, !is_done(&it));
     if (is_done(&it))
+        copies_note(of, &it);
+    if (is_done(&it))
         take_done(tasks, from, of, message, &it);
     else
         take_failed(tasks, from, of, message, &it);
@@ -233,8 +234,8 @@ static bool decides(const struct tasks *tasks, node_id_t from, const struct task
         return true;
     if (outcome->attempt <= of->row->options.retries || of->stopping)
         return false;
-    return hands_find(tasks, from, of->row->id, outcome->hand, task) ||
-           is_told(tasks, from, of, outcome, task);
+    const struct task_hand *hand = hands_find(tasks, from, of->row->id, outcome->hand, task);
+    return hand ? !hands_other(tasks, of, task, hand) : is_told(tasks, from, of, outcome, task);
 }
 
 static void take_in(struct tasks *tasks, node_id_t from, struct task_schedule *of,
@@ -274,8 +275,9 @@ static void resume(struct tasks *tasks, node_id_t from, const struct wire_task_h
     while (ranges_next(&of->free, range, &part) || ranges_next(&of->unsure, range, &part)) {
         ranges_remove(&of->free, part);
         ranges_remove(&of->unsure, part);
-        hands_resume(tasks, of, from, part, hand->hand);
+        hands_resume(tasks, of, from, part, hand->hand, false);
     }
+    copies_resume(tasks, of, from, hand);
 }
 
 /* The incarnation of a node that tells. */

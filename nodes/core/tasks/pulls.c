@@ -237,7 +237,7 @@ static void take_in_hand(struct tasks *tasks, node_id_t from, struct task_schedu
         return;
     ranges_remove(&of->free, one);
     ranges_remove(&of->unsure, one);
-    hands_resume(tasks, of, from, one, outcome->hand);
+    hands_resume(tasks, of, from, one, outcome->hand, false);
 }
 
 bool pulls_begin(struct tasks *tasks, node_id_t from, struct task_schedule *of,

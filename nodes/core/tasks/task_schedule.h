@@ -14,6 +14,8 @@ struct task_hand {
     node_id_t node;
     struct range tasks;
     uint64_t given_us;
+    bool copy;         /* another worker has the same tasks, which are counted there */
+    bool copied;       /* such a copy of these was made */
     log_index_t start; /* at most once: it is given when this entry is applied; 0: it was given */
 };
 
@@ -57,7 +59,8 @@ struct task_worker {
     uint64_t rests_until_us;
 };
 
-/* Every task is free, unsure, in hands, delayed, or taken. */
+/* Every task is free, unsure, in hands, delayed, or taken. One that is in a worker's hands may have
+ * a copy at another worker (copies.c), which is counted apart. */
 struct task_schedule {
     const struct job *job;            /* borrowed from the state, as long as the job is open */
     const struct task_job *row;       /* likewise */
@@ -68,12 +71,14 @@ struct task_schedule {
     struct map troubles;              /* task -> struct task_trouble; owned */
     uint64_t delayed, next_us;        /* tasks that wait for their next attempt; the first is due */
     uint64_t failed, lost, cancelled; /* of those taken */
-    uint64_t handed;                  /* tasks in workers' hands */
+    uint64_t handed;                  /* tasks in workers' hands ... */
+    uint64_t copying;                 /* ... and copies of these */
+    uint64_t done, done_us;           /* those that are, in this term, and what they took */
     bool stopping;                    /* too many failed: the rest is cancelled */
     struct task_batch *batch, *last_batch; /* owned */
     size_t n_batches;
-    uint64_t batch_bytes;               /* of details, in these */
-    uint64_t attempts, retries, deaths; /* since the last entry */
+    uint64_t batch_bytes;                       /* of details, in these */
+    uint64_t attempts, retries, deaths, copies; /* since the last entry */
     struct task_writing writing;
     uint64_t segments; /* made in this term */
     uint64_t write_us; /* when the first batch is written at the latest */
@@ -96,9 +101,9 @@ static inline bool task_schedule_is_instant(const struct tasks *tasks,
 
 /* --- hands.c: what workers have --- */
 
-/* The worker has these tasks, as an earlier coordinator gave them. */
+/* The worker has these tasks, as an earlier coordinator gave them; `copy`: another one has, too. */
 struct task_hand *hands_resume(struct tasks *tasks, struct task_schedule *of, node_id_t node,
-                               struct range range, uint64_t number);
+                               struct range range, uint64_t number, bool copy);
 
 /* The hand with that number and task; NULL: the worker has it not, or no more. */
 struct task_hand *hands_find(const struct tasks *tasks, node_id_t node, job_id_t job,
@@ -107,8 +112,19 @@ struct task_hand *hands_find(const struct tasks *tasks, node_id_t node, job_id_t
 /* Tasks that the worker executes at the same time, as it says. */
 uint64_t hands_slots(const struct tasks *tasks, node_id_t id);
 
+/* A hand other than that one (which may be NULL) with the task; NULL: there is none. */
+struct task_hand *hands_other(const struct tasks *tasks, const struct task_schedule *of,
+                              uint64_t task, const struct task_hand *than);
+
 /* These tasks of the hand are in it no more; frees it when nothing is left. */
 void hands_take(struct tasks *tasks, struct task_hand *hand, struct range range);
+
+/* Whoever has these tasks has them no more. */
+void hands_take_from_all(struct tasks *tasks, struct task_schedule *of, struct range range);
+
+/* The worker executes that task of the hand no more. True: another worker still does, so it is in
+ * that one's hands now. */
+bool hands_leave(struct tasks *tasks, struct task_hand *hand, uint64_t task);
 
 /* Nobody has tasks of the job any more. */
 void hands_end(struct tasks *tasks, const struct task_schedule *of);
@@ -116,8 +132,24 @@ void hands_end(struct tasks *tasks, const struct task_schedule *of);
 /* The worker may get tasks of the job, leaving aside how much it has to do. */
 bool hands_is_suitable(const struct tasks *tasks, const struct task_schedule *of, node_id_t id);
 
+/* It may, and has a slot in which nothing is or waits. */
+bool hands_has_idle_slot(const struct tasks *tasks, const struct task_schedule *of, node_id_t id);
+
 /* Hands out what is free to whoever has room. */
 void hands_out(struct tasks *tasks);
+
+/* --- copies.c: second copies of what takes long near the end --- */
+
+/* A task is done. */
+void copies_note(struct task_schedule *of, const struct wire_task_outcome *outcome);
+
+/* The hand whose tasks should get a copy, and who gets it; NULL: none should, or nobody can. */
+struct task_hand *copies_next(struct tasks *tasks, struct task_schedule *of, node_id_t *to);
+uint64_t copies_deadline(const struct tasks *tasks, const struct task_schedule *of);
+
+/* After a change of coordinators a worker tells of tasks that others have: as copies they stay. */
+void copies_resume(struct tasks *tasks, struct task_schedule *of, node_id_t from,
+                   const struct wire_task_hand *told);
 
 /* --- outcomes.c: how they ended --- */
 

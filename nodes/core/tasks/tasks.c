@@ -223,6 +223,7 @@ uint64_t tasks_deadline(const struct tasks *tasks)
     for (size_t i = 0; i < tasks->n_active; i++) {
         at = earlier_us(at, batch_deadline(tasks->active[i]));
         at = earlier_us(at, failures_deadline(tasks, tasks->active[i]));
+        at = earlier_us(at, copies_deadline(tasks, tasks->active[i]));
     }
     return at;
 }
@@ -240,8 +241,10 @@ void tasks_count(const struct tasks *tasks, const struct task_job *row,
                                         .inherited = row->inherited,
                                         .attempts = row->attempts,
                                         .retries = row->retries,
-                                        .deaths = row->deaths};
+                                        .deaths = row->deaths,
+                                        .copies = row->copies};
     if (it) {
+        counts->copies += it->copies;
         counts->running = it->handed < counts->queued ? it->handed : counts->queued;
         counts->queued -= counts->running;
     }

@@ -20,6 +20,13 @@
 #include "nodes/core/state/state.h"
 #include "shared/base/text.h"
 
+/* A task gets a second copy when it takes so many times what those that are done took on average:
+ * of tasks that differ by chance few take twice the mean, and what has just begun is not slow yet.
+ * A new coordinator has seen none end: then after so long. */
+#define TASK_COPY_TIMES    2
+#define TASK_COPY_MIN_US   (3 * SECOND_US)
+#define TASK_COPY_BLIND_US (60 * SECOND_US)
+
 struct task_schedule;
 struct task_hand;
 struct task_pull;
@@ -30,6 +37,11 @@ struct task_slot {
     struct task_hand *first, *last; /* what it has; in the order in which it got it; owned */
     uint64_t outstanding;           /* tasks, of these */
     uint64_t last_pick;
+};
+
+/* Who executes a task that has a second copy, and who that copy; NODE_NONE: it has none. */
+struct task_place {
+    node_id_t node, copy;
 };
 
 /* Zero-initialize, then set the first five. */
@@ -81,7 +93,7 @@ void tasks_count(const struct tasks *tasks, const struct task_job *job,
 /* Of tasks in a row that have no outcome in the log, the first ones that are alike, and their
  * state: queued, running, or cancelled with the job. */
 struct range tasks_alike(const struct tasks *tasks, const struct task_job *job, struct range open,
-                         const char **state);
+                         const char **state, struct task_place *place);
 
 /* Adds what is known of it, for people: what follows its name. */
 void tasks_explain(const struct tasks *tasks, const struct job *job, struct text *out);

@@ -35,6 +35,12 @@ bool values_hold(struct values *values, struct value_id id, enum value_user user
     return value != NULL;
 }
 
+bool values_holds(const struct values *values, struct value_id id, enum value_user user)
+{
+    const struct value *value = map_get(&values->map, key_of(id));
+    return value && value->users & value_user_bit(user);
+}
+
 struct blob *values_get(const struct values *values, struct value_id id)
 {
     const struct value *value = map_get(&values->map, key_of(id));

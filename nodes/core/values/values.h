@@ -27,6 +27,9 @@ void values_put(struct values *values, struct value_id id, struct blob *value, v
 /* Holds it for one user more; false: it is not here. */
 bool values_hold(struct values *values, struct value_id id, enum value_user user);
 
+/* True when that user holds it. */
+bool values_holds(const struct values *values, struct value_id id, enum value_user user);
+
 /* Returns the value (borrows), whoever holds it, or NULL. */
 struct blob *values_get(const struct values *values, struct value_id id);
 

@@ -22,7 +22,7 @@ static bool read_operand(const struct worker *worker, const struct message *mess
     }
     out->kind = OPERAND_VALUE;
     work->waits[i].stays = operand->stays;
-    if (map_get(&worker->held, work_value_key(out->id)))
+    if (held_find(&worker->held, out->id))
         return true;
     if (operand->hash.len != HASH_BYTES || !operand->len ||
         !step_is_peer(worker->step, operand->source))
@@ -75,4 +75,14 @@ void work_note_slots(struct worker *worker)
 {
     uint64_t slots = step_operation_slots(worker->step);
     worker->step->slots.operations = worker->n_submitted < slots ? worker->n_submitted : slots;
+}
+
+bool work_uses(const struct worker *worker, struct value_id id)
+{
+    for (const struct work *work = worker->first; work; work = work->next)
+        for (size_t i = 0; i < work->op.n_operands; i++)
+            if (work->op.operands[i].kind == OPERAND_VALUE &&
+                value_id_same(work->op.operands[i].id, id))
+                return true;
+    return false;
 }

@@ -20,14 +20,10 @@ struct work {
     node_id_t coordinator;
     unsigned missing;
     uint64_t deadline_us; /* while operands are missing: then it goes back */
-    bool computing;
+    bool begun;           /* its operands are in memory, or being read from disk */
+    bool computing;       /* and it is at the executor */
+    uint64_t taken_bytes; /* begun: that its result may have */
 };
-
-/* Where a value stands in worker->held. */
-static inline struct map_key work_value_key(struct value_id id)
-{
-    return (struct map_key){id.job, id.op};
-}
 
 /* Reads an operation of a task message into `work`, zeroed, whose blobs the caller drops in any
  * case. False: it is malformed. */
@@ -40,5 +36,16 @@ uint64_t work_room(const struct worker *worker);
 
 /* Tells the other rooms how many slots operations have. */
 void work_note_slots(struct worker *worker);
+
+/* True when an operation of the queue takes the value. */
+bool work_uses(const struct worker *worker, struct value_id id);
+
+/* Returns an operation that could not be executed. `again`: another node, or another time, may do
+ * better. `lacks`: for want of the value of that operation; 0: of none. */
+void work_refuse(struct worker *worker, node_id_t to, const struct compute_op *op, const char *why,
+                 bool again, op_id_t lacks);
+
+/* Takes an operation out of the queue, unfinished; `previous`: the one before it, or NULL. */
+void work_remove(struct worker *worker, struct work *previous, struct work *work);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
-#include "nodes/core/worker/work.h"
+#include "nodes/core/worker/holding.h"
 #include "shared/base/error.h"
 #include "shared/base/job_id.h"
 #include "shared/base/mutant.h"
@@ -29,6 +29,7 @@ static void unlink_work(struct worker *worker, struct work *previous, struct wor
     worker->queued--;
     if (work->computing)
         worker->computing--;
+    holding_end(worker, work);
 }
 
 /* --- results --- */
@@ -95,10 +96,8 @@ static void forget_executed(struct worker *worker)
     worker->executed = left;
 }
 
-/* Returns an operation that could not be executed. `again`: another node, or another time, may do
- * better. */
-static void refuse(struct worker *worker, node_id_t to, const struct compute_op *op,
-                   const char *why, bool again, op_id_t lacks)
+void work_refuse(struct worker *worker, node_id_t to, const struct compute_op *op, const char *why,
+                 bool again, op_id_t lacks)
 {
     struct batch batch = {0};
     struct wire_result_op *result = add_result(worker, to, &batch, 0);
@@ -144,19 +143,6 @@ static void add_computed(struct worker *worker, node_id_t to, struct batch *batc
         result->hash = message_copy(message, (struct slice){computed->hash, HASH_BYTES});
 }
 
-/* The map's values are lengths: a value that is held is longer than none. */
-static void assignment_value(struct worker *worker, struct value_id id, uint64_t len)
-{
-    void *before = map_put(&worker->held, work_value_key(id), (void *)(uintptr_t)len);
-    worker->held_bytes += len - (uint64_t)(uintptr_t)before;
-}
-
-static void drop_value(struct worker *worker, struct value_id id)
-{
-    worker->held_bytes -= (uint64_t)(uintptr_t)map_remove(&worker->held, work_value_key(id));
-    outbox_drop(&worker->step->out, USER_WORKER, id);
-}
-
 static struct work *find_computing(struct worker *worker, const struct computed *computed,
                                    struct work **previous)
 {
@@ -166,16 +152,6 @@ static struct work *find_computing(struct worker *worker, const struct computed 
             work->op.attempt == computed->attempt)
             return work;
     return NULL;
-}
-
-static bool is_operand(const struct worker *worker, struct value_id id)
-{
-    for (const struct work *work = worker->first; work; work = work->next)
-        for (size_t i = 0; i < work->op.n_operands; i++)
-            if (work->op.operands[i].kind == OPERAND_VALUE &&
-                value_id_same(work->op.operands[i].id, id))
-                return true;
-    return false;
 }
 
 /* A segment of a stored value: no release of the job names it, and several operations may use it.
@@ -190,8 +166,8 @@ static bool is_input(const struct work *work, size_t i)
 static void drop_inputs(struct worker *worker, const struct work *work)
 {
     for (size_t i = 0; i < work->op.n_operands; i++)
-        if (is_input(work, i) && !is_operand(worker, work->op.operands[i].id))
-            drop_value(worker, work->op.operands[i].id);
+        if (is_input(work, i) && !work_uses(worker, work->op.operands[i].id))
+            holding_drop(worker, work->op.operands[i].id);
 }
 
 /* Operands that were used are of no use here any more, unless the coordinator or another operation
@@ -203,8 +179,8 @@ static void drop_operands(struct worker *worker, const struct work *work, bool f
         if (work->op.operands[i].kind == OPERAND_VALUE &&
             !(failed && work->waits[i].source == work->coordinator) &&
             !(work->waits[i].stays && !MUTANT(used_is_dropped)) &&
-            !is_operand(worker, work->op.operands[i].id))
-            drop_value(worker, work->op.operands[i].id);
+            !work_uses(worker, work->op.operands[i].id))
+            holding_drop(worker, work->op.operands[i].id);
 }
 
 /* True when the value is held here, or another attempt will make it. */
@@ -213,7 +189,7 @@ static bool is_wanted(const struct worker *worker, struct value_id id)
     for (const struct work *work = worker->first; work; work = work->next)
         if (value_id_same(work->op.id, id))
             return true;
-    return map_get(&worker->held, work_value_key(id)) != NULL;
+    return held_find(&worker->held, id) != NULL;
 }
 
 static struct submitted take_submitted(struct worker *worker, const struct computed *computed)
@@ -262,6 +238,8 @@ void worker_computed(struct worker *worker, const struct computed *results, size
         if (!work) { /* it was dropped while it was computed */
             if (!is_wanted(worker, results[i].id))
                 outbox_drop(&worker->step->out, USER_WORKER, results[i].id);
+            else
+                holding_came_again(worker, results[i].id);
             if (submitted.tell)
                 tell_cost(worker, submitted.tell, &results[i]);
             continue;
@@ -277,7 +255,7 @@ void worker_computed(struct worker *worker, const struct computed *results, size
             worker->operations += results[i].operations;
         drop_operands(worker, work, results[i].error != NULL);
         if (!results[i].error && !results[i].value)
-            assignment_value(worker, results[i].id, results[i].len);
+            holding_take(worker, results[i].id, results[i].len, false);
         work_free(work);
     }
     flush(worker, to, &batch);
@@ -315,12 +293,12 @@ static void accept_task(struct worker *worker, node_id_t from, const struct mess
     work->coordinator = from;
     if (!work_read(worker, message, task, work)) {
         step_reject(worker->step, from, "it assigned a malformed operation");
-        refuse(worker, from, &work->op, "the operation is malformed", false, 0);
+        work_refuse(worker, from, &work->op, "the operation is malformed", false, 0);
         work_free(work);
         return;
     }
     if (worker->queued >= WORK_QUEUED_MAX && !MUTANT(work_unbounded)) {
-        refuse(worker, from, &work->op, "too many operations wait here", true, 0);
+        work_refuse(worker, from, &work->op, "too many operations wait here", true, 0);
         work_free(work);
         return;
     }
@@ -348,10 +326,10 @@ void worker_value_ready(struct worker *worker, struct value_id id)
             work->waits[i].missing = false;
             work->missing--;
             wanted = true;
-            assignment_value(worker, id, work->waits[i].len);
+            holding_take(worker, id, work->waits[i].len, !work->waits[i].stays);
         }
     }
-    if (!wanted && !map_get(&worker->held, work_value_key(id)))
+    if (!wanted && !held_find(&worker->held, id))
         outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 
@@ -363,8 +341,7 @@ static void stop_fetches(struct worker *worker, struct work *work)
             outbox_drop(&worker->step->out, USER_WORKER, work->op.operands[i].id);
 }
 
-/* Takes an operation out of the queue, unfinished. */
-static void remove_work(struct worker *worker, struct work *previous, struct work *work)
+void work_remove(struct worker *worker, struct work *previous, struct work *work)
 {
     stop_fetches(worker, work);
     unlink_work(worker, previous, work);
@@ -395,9 +372,9 @@ void worker_value_failed(struct worker *worker, struct value_id id)
             previous = work;
             continue;
         }
-        refuse(worker, work->coordinator, &work->op, "an operand cannot be fetched", true,
-               id.job == work->op.id.job ? id.op : 0);
-        remove_work(worker, previous, work);
+        work_refuse(worker, work->coordinator, &work->op, "an operand cannot be fetched", true,
+                    id.job == work->op.id.job ? id.op : 0);
+        work_remove(worker, previous, work);
     }
 }
 
@@ -418,15 +395,15 @@ void worker_tick(struct worker *worker)
             previous = work;
             continue;
         }
-        refuse(worker, work->coordinator, &work->op, "an operand does not arrive", true,
-               first_missing(work));
-        remove_work(worker, previous, work);
+        work_refuse(worker, work->coordinator, &work->op, "an operand does not arrive", true,
+                    first_missing(work));
+        work_remove(worker, previous, work);
     }
 }
 
 uint64_t worker_deadline(const struct worker *worker)
 {
-    uint64_t at = UINT64_MAX;
+    uint64_t at = holding_deadline(worker);
     for (const struct work *work = worker->first; work; work = work->next)
         if (work->missing && work->deadline_us < at)
             at = work->deadline_us;
@@ -470,32 +447,16 @@ static void drop_work(struct worker *worker, job_id_t job, op_id_t op, node_id_t
             previous = work;
             continue;
         }
-        remove_work(worker, previous, work);
+        work_remove(worker, previous, work);
     }
-}
-
-static void drop_held(struct worker *worker, job_id_t job)
-{
-    struct map kept = {0};
-    struct map_key key;
-    size_t at = 0;
-    for (void *len; (len = map_next(&worker->held, &at, &key));) {
-        if (job != JOB_NONE && key.a != job)
-            map_put(&kept, key, len);
-        else
-            worker->held_bytes -= (uint64_t)(uintptr_t)len;
-    }
-    map_clear(&worker->held);
-    worker->held = kept;
-    outbox_drop(&worker->step->out, USER_WORKER, (struct value_id){job, 0});
 }
 
 /* Somebody else has the operation's result, or is about to. */
 static void cancel(struct worker *worker, node_id_t from, struct value_id id)
 {
     drop_work(worker, id.job, id.op, from);
-    if (!is_operand(worker, id))
-        drop_value(worker, id);
+    if (!work_uses(worker, id))
+        holding_drop(worker, id);
 }
 
 void worker_release(struct worker *worker, node_id_t from, job_id_t job, op_id_t op)
@@ -505,7 +466,7 @@ void worker_release(struct worker *worker, node_id_t from, job_id_t job, op_id_t
         return;
     }
     drop_work(worker, job, 0, NODE_NONE);
-    drop_held(worker, job);
+    holding_drop_job(worker, job);
     if (job)
         map_remove(&worker->executed, (struct map_key){job, 0});
 }
@@ -525,31 +486,8 @@ void worker_reset(struct worker *worker, term_t term)
 void worker_clear(struct worker *worker)
 {
     drop_work(worker, JOB_NONE, 0, NODE_NONE);
-    map_clear(&worker->held);
+    held_clear(&worker->held);
     map_clear(&worker->executed);
-}
-
-/* --- memory --- */
-
-bool worker_is_pressed(const struct worker *worker)
-{
-    return worker->step->config.memory_limit_bytes &&
-           worker->held_bytes > worker->step->config.memory_limit_bytes;
-}
-
-/* Short of memory: gives back all that was not begun but the first, which may set memory free. */
-static void give_back(struct worker *worker)
-{
-    struct work *previous = NULL, *next;
-    for (struct work *work = worker->first; work; work = next) {
-        next = work->next;
-        if (work->computing || !previous) {
-            previous = work;
-            continue;
-        }
-        refuse(worker, work->coordinator, &work->op, "there is not enough memory", true, 0);
-        remove_work(worker, previous, work);
-    }
 }
 
 /* --- computing --- */
@@ -557,15 +495,21 @@ static void give_back(struct worker *worker)
 void worker_pump(struct worker *worker)
 {
     uint64_t room = work_room(worker);
-    bool waits = false;
-    if (worker_is_pressed(worker))
-        give_back(worker);
+    bool waits = false, full = false;
+    holding_relieve(worker);
     for (struct work *work = worker->first; work && !waits; work = work->next) {
         if (work->computing || work->missing)
             continue;
         waits = worker->n_submitted >= room;
         if (waits)
             break;
+        /* None overtakes one that has no room; but those that were begun before give it room. */
+        if (!work->begun && !full)
+            full = !holding_begin(worker, work);
+        if (full && MUTANT(begun_waits))
+            break;
+        if (!work->begun || !holding_has_operands(worker, work))
+            continue;
         worker->step->slots.operations_next = false;
         work->computing = true;
         worker->computing++;
@@ -584,17 +528,21 @@ struct value_id worker_executing(const struct worker *worker)
 
 void worker_check_invariants(const struct worker *worker)
 {
-    uint64_t queued = 0;
-    unsigned computing = 0;
+    uint64_t queued = 0, taken = 0;
+    unsigned computing = 0, begun = 0;
     const struct work *last = NULL;
     for (const struct work *work = worker->first; work; work = work->next) {
         queued++;
+        begun += work->begun;
+        taken += work->taken_bytes;
         computing += work->computing;
+        assert(work->begun || (!work->computing && !work->taken_bytes));
         assert(work->missing <= work->op.n_operands);
         last = work;
     }
     assert(queued == worker->queued && computing == worker->computing);
+    assert(begun == worker->begun && taken == worker->taken_bytes);
     assert(last == worker->last && computing <= worker->n_submitted);
     assert(worker->n_submitted <= COMPUTE_IN_FLIGHT && worker->queued <= WORK_QUEUED_MAX);
-    assert(!worker->held.count == !worker->held_bytes);
+    held_check_invariants(&worker->held);
 }

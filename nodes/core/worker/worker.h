@@ -6,6 +6,7 @@
 
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/state/state.h"
+#include "nodes/core/worker/held_values.h"
 
 struct work;
 
@@ -31,8 +32,12 @@ struct worker {
      * what was dropped since. */
     struct submitted submitted[COMPUTE_IN_FLIGHT];
     size_t n_submitted;
-    struct map held; /* values kept here for others: (job, op) -> its length, cast */
-    uint64_t held_bytes;
+    struct held_values held; /* kept here for others */
+    unsigned begun;          /* operations that have their operands, or read them from disk */
+    uint64_t taken_bytes;    /* that the results of these may have */
+    bool pressed;            /* held values take more memory than they may, and the disk no more */
+    bool unspillable;        /* the disk had no room for the last one that was to be spilled ... */
+    uint64_t spill_us;       /* ... and none is tried before */
     uint64_t operations, conversions; /* executed in this incarnation */
     struct map executed; /* job -> its operations executed in this incarnation, all included */
 };
@@ -47,7 +52,7 @@ void worker_release(struct worker *worker, node_id_t from, job_id_t job, op_id_t
 /* The operation that is executed, of several the one that was begun first; op 0: none. */
 struct value_id worker_executing(const struct worker *worker);
 
-/* True when the values held here take more memory than they may. */
+/* True when the values held here take more memory than they may, and none can be spilled. */
 bool worker_is_pressed(const struct worker *worker);
 
 void worker_computed(struct worker *worker, const struct computed *results, size_t n);
@@ -55,6 +60,9 @@ void worker_computed(struct worker *worker, const struct computed *results, size
 /* A fetched operand is there, or cannot be had. */
 void worker_value_ready(struct worker *worker, struct value_id id);
 void worker_value_failed(struct worker *worker, struct value_id id);
+
+/* OUTPUT_SPILL: a held value is on disk now, or in memory again; or that could not be done. */
+void worker_spilled(struct worker *worker, const struct spill_end *end);
 
 /* Gives back what has waited for operands beyond its deadline. */
 void worker_tick(struct worker *worker);

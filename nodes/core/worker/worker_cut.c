@@ -6,7 +6,7 @@ static void count(const void *room, struct wire_cut_state *head)
     const struct worker *worker = room;
     head->operations = worker->operations;
     head->conversions = worker->conversions;
-    head->held = worker->held.count;
+    head->held = worker->held.map.count;
 }
 
 static void *record(void *room, const struct cut_writer *writer)

@@ -120,7 +120,7 @@
  * whose results have several consumers. 8: jobs of tasks: tasks_done, tasks_started.
  * 9: stored values of the formats parts and operator, and jobs of the kind reduce; bundles in
  * tasks_done and tasks_started; jobs of tasks with files, which are a second input; jobs that
- * repeat some tasks of another one. */
+ * repeat some tasks of another one; jobs whose slow tasks may have a second copy. */
 #define ENTRY_LEVEL           9
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
@@ -134,6 +134,7 @@
 #define ENTRY_LEVEL_BUNDLES   9
 #define ENTRY_LEVEL_FILES     9
 #define ENTRY_LEVEL_CHOSEN    9
+#define ENTRY_LEVEL_SPECULATE 9
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

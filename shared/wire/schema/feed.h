@@ -16,8 +16,7 @@
     U64(OPT, executing_op, OP_MAX, "... and its number; 0: none")                         \
     U64(OPT, executing_starved_us, U64_ANY, "for so long that waited for a processor")    \
     U64(OPT, delay_us, U64_ANY, "simulated time that it adds to every operation")         \
-    U64(OPT, held_bytes, U64_ANY, "bytes of the values held in memory")                   \
-    BOOL(OPT, pressed, "these are more than its --memory-limit: it should get no work")   \
+    HELD_FIELDS(U64, BOOL)                                                                \
     COUNT_FIELDS(U64, REQ)                                                                \
     U64(OPT, jobs, U64_ANY, "unfinished jobs, when it is the coordinator")                \
     HEALTH_FIELDS(U64, BOOL, STR)                                                         \

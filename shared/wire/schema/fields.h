@@ -50,6 +50,15 @@
     BOOL(OPT, insecure, "it runs without keys")                                           \
     U64(OPT, committed, U64_ANY, "last log entry that it knows to be committed")
 
+/* What a worker holds, in its heartbeats and in the rows of status. */
+#define HELD_FIELDS(U64, BOOL)                                                    \
+    U64(OPT, held_bytes, U64_ANY, "bytes of the values held in memory")           \
+    U64(OPT, spilled_bytes, U64_ANY, "bytes of the others, which it has spilled") \
+    BOOL(OPT, unspillable, "its disk had no room for the last one to be spilled") \
+    BOOL(                                                                         \
+        OPT, pressed,                                                             \
+        "in memory is more than its --memory-limit, and cannot be spilled: it should get no work")
+
 /* What a node counts, in its heartbeats (where all are required) and in the rows of status. */
 #define COUNT_FIELDS(U64, need)                           \
     U64(need, held, U64_ANY, "values held in memory")     \

@@ -23,6 +23,7 @@
     U64(OPT, conversions, U64_ANY, "conversions to text accepted from it")                      \
     U64(OPT, assigned, U64_ANY, "operations assigned to it now")                                \
     COUNT_FIELDS(U64, OPT)                                                                      \
+    HELD_FIELDS(U64, BOOL)                                                                      \
     HEALTH_FIELDS(U64, BOOL, STR)                                                               \
     U64(OPT, behind_ms, U64_ANY,                                                                \
         "for so long it has not reached what was committed by then; 0: it is level")            \

@@ -246,7 +246,8 @@
     M(VALUE_BEGIN, value_begin, VALUE_BEGIN_FIELDS, PLACE_REQUEST,                             \
       "begins a stored value, or goes on with it; answered by value or error")                 \
     M(VALUE_PUT, value_put, VALUE_PUT_FIELDS, PLACE_REQUEST,                                   \
-      "a chunk of a segment, as a further frame; answered by value_chunk_taken or error")      \
+      "a chunk of a segment, as a further frame, eight unanswered at most; answered by "       \
+      "value_chunk_taken or error")                                                            \
     M(VALUE_END, value_end, VALUE_END_FIELDS, PLACE_REQUEST,                                   \
       "all segments are there; answered by value or error")                                    \
     M(VALUE_LIST, value_list, VALUE_LIST_FIELDS, PLACE_REQUEST,                                \

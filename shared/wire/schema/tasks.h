@@ -22,7 +22,8 @@
     U64(OPT, max_fails_percent, 100, "the same, of all tasks; 0: none")                      \
     BOOL(OPT, at_most_once, "a task whose worker died is lost, not executed again")          \
     U64(OPT, slots, TASK_SLOTS_MAX, "of its node, that a task takes; 0: one")                \
-    BOOL(OPT, bundles, "outputs of more than 64 KiB, and files, are kept, too")
+    BOOL(OPT, bundles, "outputs of more than 64 KiB, and files, are kept, too")              \
+    BOOL(OPT, speculate, "a second copy of what is slow near the end is allowed")
 
 /* How the tasks of a job stand. */
 #define TASK_COUNTS_FIELDS(U64, BOOL, STR, BIN, LIST)                                 \
@@ -36,7 +37,8 @@
     U64(OPT, inherited, TASKS_MAX, "of those done: in the job that this one repeats") \
     U64(OPT, attempts, U64_ANY, "that ended")                                         \
     U64(OPT, retries, U64_ANY, "attempts after one that failed")                      \
-    U64(OPT, deaths, U64_ANY, "attempts after a worker's death")
+    U64(OPT, deaths, U64_ANY, "attempts after a worker's death")                      \
+    U64(OPT, copies, U64_ANY, "second copies of slow tasks that were begun")
 
 /* Tasks that ended otherwise than done. */
 #define TASK_EXCEPTION_FIELDS(U64, BOOL, STR, BIN, LIST)                      \
@@ -47,7 +49,8 @@
     U64(OPT, exit, TASK_EXIT_MAX, "the exit status of the last one")          \
     U64(OPT, signal, TASK_EXIT_MAX, "the signal that ended it; 0: none")      \
     STR(OPT, reason, TASK_REASON_MAX, "more, for people; empty: that is all") \
-    U64(OPT, node, NODES_MAX, "who executed the last one")
+    U64(OPT, node, NODES_MAX, "who executed the last one")                    \
+    U64(OPT, copy, NODES_MAX, "of a page: who executes a second copy of it; 0: nobody")
 
 /* A value of the job with rows of details (shared/base/task_row.h). */
 #define TASK_SEGMENT_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
@@ -77,7 +80,8 @@
     U64(REQ, hand, U64_ANY, "names this handing out: no other one of the job has it") \
     U64(REQ, first, TASKS_MAX, "the first task")                                      \
     U64(REQ, count, TASKS_MAX, "how many")                                            \
-    U64(OPT, attempt, UINT32_MAX, "1, and one more for each attempt that failed")
+    U64(OPT, attempt, UINT32_MAX, "1, and one more for each attempt that failed")     \
+    BOOL(OPT, copy, "another worker executes the same attempt")
 
 /* How attempts ended, at a worker. */
 #define TASK_OUTCOME_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
@@ -85,6 +89,7 @@
     U64(REQ, count, TASKS_MAX, "how many: all that follows is the same for each")            \
     U64(REQ, hand, U64_ANY, "as they were given")                                            \
     U64(OPT, attempt, UINT32_MAX, "likewise")                                                \
+    BOOL(OPT, copy, "likewise")                                                              \
     U64(OPT, exit, TASK_EXIT_MAX, "the exit status")                                         \
     U64(OPT, signal, TASK_EXIT_MAX, "the signal that ended it; 0: none")                     \
     BOOL(OPT, limit, "the time limit ended it")                                              \
@@ -159,7 +164,8 @@
     LIST(OPT, bundles, task_bundle, BUNDLES_MAX, "what these tasks left beside that")        \
     U64(OPT, attempts, U64_ANY, "that ended since the last such entry")                      \
     U64(OPT, retries, U64_ANY, "begun since, after one that failed")                         \
-    U64(OPT, deaths, U64_ANY, "begun since, after a worker's death")
+    U64(OPT, deaths, U64_ANY, "begun since, after a worker's death")                         \
+    U64(OPT, copies, U64_ANY, "second copies begun since")
 
 #define ENTRY_TASKS_STARTED_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, job, U64_ANY, "the job")                         \
@@ -183,6 +189,7 @@
     U64(OPT, attempts, U64_ANY, "that ended")                     \
     U64(OPT, retries, U64_ANY, "after one that failed")           \
     U64(OPT, deaths, U64_ANY, "after a worker's death")           \
+    U64(OPT, copies, U64_ANY, "second copies that were begun")    \
     BOOL(OPT, ended, "the job is finished")                       \
     TASK_LISTS_FIELDS(LIST)
 
