@@ -210,7 +210,7 @@ static struct world *new_world(const struct restored *it)
 {
     struct world_options options = it->options;
     options.forgets = true; /* finished jobs are not in a snapshot: sums over all do not add up */
-    options.disk_failures = 0;
+    options.disk_failures = options.scratch_failures = 0;
     struct world *world = world_new(&options);
     world->random = it->random;
     return world;

@@ -6,9 +6,6 @@
 
 #include "tests/sim/tasks.h"
 
-/* So much more often than a disk that is to be durable, with which its node would die. */
-#define FAILS_MORE_OFTEN 25
-
 struct staged {
     struct value_id id;
     uint64_t serial; /* as a segment may be dropped and come again while it is written */
@@ -48,8 +45,8 @@ void staged_end(struct world *world, const struct pending *pending)
 {
     const struct world_node *node = &world->nodes[pending->to];
     struct staged *staged = find(world, pending->to, pending->id);
-    bool full = node->disk_full_until_us > world->now_us;
-    bool fails = world_chance(world, world->options.disk_failures * FAILS_MORE_OFTEN);
+    bool fails = world_chance(world, world->options.scratch_failures);
+    bool full = node->disk_full_until_us > world->now_us || (fails && world_random(world, 2));
     if (!staged || staged->serial != pending->seq)
         return; /* nobody waits for it any more */
     staged->here = !full && !fails;

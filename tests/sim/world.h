@@ -59,8 +59,8 @@ struct world;
     X(SPILL_REFUSED, "values that could not be spilled")                     \
     X(SPILLED_LOST, "spilled values that could not be read")                 \
     X(STAGED, "segments of tasks' files written")                            \
-    X(STAGED_FULL, "of these, for which the disk had no room")               \
-    X(STAGED_FAILED, "of these, that could not be written")                  \
+    X(STAGED_FULL, "more of them, for which the disk had no room")           \
+    X(STAGED_FAILED, "more of them, that could not be written")              \
     X(MISSING_VALUE, "values whose file was gone or cut short")              \
     X(ROTTEN_VALUE, "values that rotted on disk")                            \
     X(BROKER_KILLED, "brokers killed")                                       \
@@ -117,17 +117,18 @@ struct world_options {
     uint32_t loss, duplication; /* of every message between nodes */
     uint32_t spikes;            /* messages that take up to spike_us longer */
     uint64_t spike_us;
-    uint32_t disk_failures;  /* of every persist: the node dies */
-    uint32_t value_failures; /* of every question for a part of a value */
-    uint32_t drift;          /* clocks run wrong by up to so many per million */
-    uint32_t unsynced_kept;  /* of every transaction under way in a crash: it is on disk all the
-                                same */
-    uint32_t cancels;        /* of every job: its client cancels it */
-    uint64_t poison_deaths;  /* 0: an operation may kill its worker for ever */
-    op_id_t poison;          /* the operation that kills its worker; 0: none */
-    uint64_t memory_limit;   /* of a worker; 0: none */
-    uint64_t record_bytes;   /* of messages in one recording of a snapshot; 0: as many as allowed */
-    struct key_limits keys;  /* what is remembered of keys; 0: as much as in the programs */
+    uint32_t disk_failures;    /* of every persist: the node dies */
+    uint32_t scratch_failures; /* of every segment of tasks' files, for good: staged.c */
+    uint32_t value_failures;   /* of every question for a part of a value */
+    uint32_t drift;            /* clocks run wrong by up to so many per million */
+    uint32_t unsynced_kept;    /* of every transaction under way in a crash: it is on disk all the
+                                  same */
+    uint32_t cancels;          /* of every job: its client cancels it */
+    uint64_t poison_deaths;    /* 0: an operation may kill its worker for ever */
+    op_id_t poison;            /* the operation that kills its worker; 0: none */
+    uint64_t memory_limit;     /* of a worker; 0: none */
+    uint64_t record_bytes;  /* of messages in one recording of a snapshot; 0: as many as allowed */
+    struct key_limits keys; /* what is remembered of keys; 0: as much as in the programs */
     uint64_t snapshot_memory; /* of all snapshots on a node; 0: the default */
     uint64_t sweep_every_us;  /* 0: so often that all is swept soon after healing */
     uint64_t operation_slots; /* that operations and tasks share; 0: one, for operations alone */
