@@ -257,8 +257,10 @@ static enum inputs_state lack_parts(struct runner *runner, enum input_state wors
 {
     if (worst == INPUT_FAILED && MUTANT(lacking_file_begins))
         return INPUTS_HERE;
-    if (worst == INPUT_FAILED && !MUTANT(lacking_file_is_failure))
-        return lacking(runner, INPUTS_RETURN, why);
+    if (worst == INPUT_FAILED) {
+        enum inputs_state state = lacking(runner, INPUTS_RETURN, why);
+        return MUTANT(lacking_file_is_failure) ? INPUTS_FAIL : state;
+    }
     lacking(runner, INPUTS_FAIL, why);
     if (worst == INPUT_FULL)
         *why = "disk full: no room for its files";
