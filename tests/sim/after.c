@@ -8,7 +8,7 @@
 #include "tests/harness/inside.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/rot.h"
-#include "tests/sim/spool.h"
+#include "tests/sim/task_disk.h"
 
 #define AFTER_CLIENT (WORLD_CLIENTS_MAX - 1) /* who submits while a minority is stopped */
 #define AFTER_N_MAX  200
@@ -56,7 +56,7 @@ void after_check_values(const struct world *world)
 {
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
         if (world->nodes[id].paused_until_us <= world->now_us)
-            spool_check_gone(world, id);
+            task_disk_check_gone(world, id);
     for (node_id_t id = 1; id <= world_voters(world); id++) {
         const struct world_node *node = &world->nodes[id];
         const struct jobs *jobs = &inside_state(node->core)->jobs;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "shared/base/random.h"
-#include "tests/sim/spool.h"
+#include "tests/sim/task_disk.h"
 
 #define HEAD_BYTES     sizeof(uint64_t) /* that no task needs: so no two values are the same */
 #define UPLOADS_MOST   2
@@ -150,7 +150,7 @@ static bool same_bytes(const struct world *world, node_id_t id, const struct fil
     uint64_t at = 0;
     for (size_t part = 0; part < bytes->n_slices; part++) {
         const struct command_slice *slice = &bytes->slices[part];
-        const struct blob *blob = spool_read(world, id, slice->path);
+        const struct blob *blob = task_disk_read(world, id, slice->path);
         if (!blob || slice->offset > blob->len || slice->len > blob->len - slice->offset)
             return false;
         for (uint64_t i = 0; i < slice->len; i++, at++)

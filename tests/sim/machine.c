@@ -6,7 +6,7 @@
 #include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"
-#include "tests/sim/spool.h"
+#include "tests/sim/task_disk.h"
 #include "tests/sim/tasks.h"
 
 struct map_key machine_value_key(struct value_id id)
@@ -80,7 +80,7 @@ void machine_pending(struct world *world, struct pending *pending)
         spilled_end(world, pending);
         return;
     case PENDING_STAGED:
-        spool_end(world, pending);
+        task_disk_end(world, pending);
         return;
     case PENDING_NOT_KEPT:
         report.error = ERR_NOT_FOUND;
@@ -110,7 +110,7 @@ static void keep(struct world *world, node_id_t id, const struct output *output)
     struct value_id value = output->keep.id;
     struct blob *new = output->keep.value ? output->keep.value : values_get(&node->values, value);
     if (output->keep.user == USER_FILES) {
-        spool_write(world, id, value, new);
+        task_disk_write(world, id, value, new);
         return;
     }
     if (!new)
@@ -173,7 +173,7 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         break;
     case OUTPUT_DROP:
         if (output->drop.user == USER_FILES)
-            spool_drop(world, id, output->drop.id);
+            task_disk_drop(world, id, output->drop.id);
         else
             values_let_go(world, id, output->drop.user, output->drop.id);
         break;
@@ -206,7 +206,7 @@ void machine_lose(struct world *world, node_id_t id)
     struct world_node *node = &world->nodes[id];
     values_lose(world, id);
     spilled_lose(world, id);
-    spool_lose(world, id);
+    task_disk_lose(world, id);
     disk_drop_held(world, id);
     executor_lose(world, id);
     node->disk_busy_us = 0;

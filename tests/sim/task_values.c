@@ -11,7 +11,7 @@
 #include "shared/tasks/spec.h"
 #include "tests/harness/inside.h"
 #include "tests/sim/oracle.h"
-#include "tests/sim/spool.h"
+#include "tests/sim/task_disk.h"
 
 /* --- bytes --- */
 
@@ -194,10 +194,10 @@ void task_value_check(struct world *world, node_id_t id, const struct task_order
     const struct job *job = jobs_find(&inside_state(world->nodes[id].core)->jobs, order->job);
     char reason[TASK_REASON_MAX + 1] = "the job is not known", number[32], wanted[64];
     struct attempts *attempts = attempts_new();
-    char paths[TASK_PARTS_MAX][SPOOL_PATH_MAX];
+    char paths[TASK_PARTS_MAX][TASK_DISK_PATH_MAX];
     const char *parts[TASK_PARTS_MAX];
     for (size_t i = 0; i < order->n_parts; i++)
-        parts[i] = spool_path(world, id, &order->parts[i], paths[i]);
+        parts[i] = task_disk_path(world, id, &order->parts[i], paths[i]);
     const struct command *command =
         job ? attempts_make(attempts, order, values_get(values, order->spec),
                             values_get(values, order->record), parts, reason)

@@ -118,7 +118,7 @@ struct world_options {
     uint32_t spikes;            /* messages that take up to spike_us longer */
     uint64_t spike_us;
     uint32_t disk_failures;    /* of every persist: the node dies */
-    uint32_t scratch_failures; /* of every segment of tasks' files, for good: spool.c */
+    uint32_t scratch_failures; /* of every segment of tasks' files, for good: task_disk.c */
     uint32_t value_failures;   /* of every question for a part of a value */
     uint32_t drift;            /* clocks run wrong by up to so many per million */
     uint32_t unsynced_kept;    /* of every transaction under way in a crash: it is on disk all the
@@ -168,7 +168,7 @@ struct world_node {
     struct map kept;          /* durable values: (job, op) -> struct blob */
     struct map damaged;       /* of those, the ones that cannot be read: rot.c */
     struct map spilled;       /* values that are on disk for want of memory, as `kept` */
-    struct map staged;        /* segments of tasks' files, of this life: spool.c */
+    struct map staged;        /* segments of tasks' files, of this life: task_disk.c */
     uint64_t staged_serial;   /* of the last one */
     struct value_id scrubbed; /* the scrub has come so far */
     struct values values;     /* in memory */
@@ -429,7 +429,7 @@ enum pending_kind {
     PENDING_KEPT,
     PENDING_LOST,    /* a value on disk could not be read: the node hears of it */
     PENDING_SPILLED, /* a value went to disk for want of memory, or came back: spilled.c */
-    PENDING_STAGED,  /* a segment of tasks' files is written, or is not: spool.c */
+    PENDING_STAGED,  /* a segment of tasks' files is written, or is not: task_disk.c */
     PENDING_SCRUB,   /* the next value on disk is looked at */
     PENDING_ROT,     /* files are damaged: rot.c */
     PENDING_LINK,

@@ -1,4 +1,4 @@
-#include "tests/sim/spool.h"
+#include "tests/sim/task_disk.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,11 +26,11 @@ static uint64_t time_of(struct world *world, node_id_t id)
            world_random(world, world->options.disk_us + 1);
 }
 
-void spool_write(struct world *world, node_id_t id, struct value_id value, struct blob *bytes)
+void task_disk_write(struct world *world, node_id_t id, struct value_id value, struct blob *bytes)
 {
     struct world_node *node = &world->nodes[id];
     struct staged *staged = mem_new(1, sizeof *staged);
-    spool_drop(world, id, value);
+    task_disk_drop(world, id, value);
     *staged = (struct staged){value, ++node->staged_serial, blob_ref(bytes), false};
     map_put(&node->staged, machine_value_key(value), staged);
     world_post(world, &(struct pending){.at_us = time_of(world, id),
@@ -41,7 +41,7 @@ void spool_write(struct world *world, node_id_t id, struct value_id value, struc
                                         .seq = staged->serial});
 }
 
-void spool_end(struct world *world, const struct pending *pending)
+void task_disk_end(struct world *world, const struct pending *pending)
 {
     const struct world_node *node = &world->nodes[pending->to];
     struct staged *staged = find(world, pending->to, pending->id);
@@ -60,7 +60,7 @@ void spool_end(struct world *world, const struct pending *pending)
     world_step(world, pending->to, &event);
 }
 
-void spool_drop(struct world *world, node_id_t id, struct value_id value)
+void task_disk_drop(struct world *world, node_id_t id, struct value_id value)
 {
     struct staged *staged = map_remove(&world->nodes[id].staged, machine_value_key(value));
     if (staged)
@@ -70,17 +70,17 @@ void spool_drop(struct world *world, node_id_t id, struct value_id value)
 
 /* --- what commands read --- */
 
-const char *spool_path(const struct world *world, node_id_t id, const struct task_part *part,
-                       char room[SPOOL_PATH_MAX])
+const char *task_disk_path(const struct world *world, node_id_t id, const struct task_part *part,
+                           char room[TASK_DISK_PATH_MAX])
 {
     const struct staged *staged = find(world, id, part->id);
     if (!staged || !staged->here || staged->bytes->len != part->len)
         return NULL;
-    text_format(room, SPOOL_PATH_MAX, "%" PRIu64 "-%" PRIu64, part->id.job, part->id.op);
+    text_format(room, TASK_DISK_PATH_MAX, "%" PRIu64 "-%" PRIu64, part->id.job, part->id.op);
     return room;
 }
 
-const struct blob *spool_read(const struct world *world, node_id_t id, const char *path)
+const struct blob *task_disk_read(const struct world *world, node_id_t id, const char *path)
 {
     char *end;
     struct value_id value = {.job = strtoull(path, &end, 10)};
@@ -91,7 +91,7 @@ const struct blob *spool_read(const struct world *world, node_id_t id, const cha
 
 /* --- the end --- */
 
-void spool_check_gone(const struct world *world, node_id_t id)
+void task_disk_check_gone(const struct world *world, node_id_t id)
 {
     const struct world_node *node = &world->nodes[id];
     if (node->core && node->staged.count)
@@ -99,11 +99,11 @@ void spool_check_gone(const struct world *world, node_id_t id)
                    "node %u: %zu segments are on the scratch disk", id, node->staged.count);
 }
 
-void spool_lose(struct world *world, node_id_t id)
+void task_disk_lose(struct world *world, node_id_t id)
 {
     struct map *map = &world->nodes[id].staged;
     struct map_key key;
     for (size_t at = 0; map_next(map, &at, &key); at = 0)
-        spool_drop(world, id, (struct value_id){key.a, key.b});
+        task_disk_drop(world, id, (struct value_id){key.a, key.b});
     map_clear(map);
 }
