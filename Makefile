@@ -362,7 +362,7 @@ fuzz-corpus: ## takes what test-fuzz has learned over into tests/fuzz/corpus (FU
 
 .PHONY: fuzz-mutants
 fuzz-mutants: ## do the fuzzers see? known bugs, one at a time, and after how many seconds each is found (MUTANT="this that", FUZZ_SECONDS each)
-	@+$(sub_make) $(fuzz_flags) B=build/fuzz-mutants MUTANTS=1 $(addprefix build/fuzz-mutants/fuzz_,peers broker rights)
+	@+$(sub_make) $(fuzz_flags) B=build/fuzz-mutants MUTANTS=1 $(addprefix build/fuzz-mutants/fuzz_,details peers broker rights)
 	@FUZZ_SEED=$(FUZZ_SEED) sh tests/fuzz/mutants.sh $(FUZZ_SECONDS) $(MUTANT)
 
 test-corpus: $(replays) ## the fuzzers' code on every input of tests/fuzz/corpus, without a fuzzer

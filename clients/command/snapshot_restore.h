@@ -4,29 +4,7 @@
 #define CONCLAVE_CLIENTS_SNAPSHOT_RESTORE_H
 
 #include "clients/cli.h"
-#include "shared/snapshot/values.h"
-
-/* What happens with the jobs, and what a partial snapshot loses: a line each. */
-struct restore_notes {
-    struct arena arena;
-    MODEL_LIST(const char *) lines;
-};
-
-void restore_notes_clear(struct restore_notes *notes);
-
-/* What restoring a partial snapshot would lose. Nothing for a complete one. */
-void snapshot_losses(const struct snapshot_model *model, struct restore_notes *out);
-
-/* Turns the model into the state that a fresh cluster begins with, the same each time:
- *
- *   - outboxes keep only what was under way at the cut, numbered from 1 in its order, and marks are
- *     gone: what was in the channels is sent again, in order, before anything new;
- *   - all nodes are in the highest term of the snapshot;
- *   - a job with values that are not here restarts; stored values that are not stay behind, with
- *     the jobs that name them, and so do details of tasks;
- *   - missing nodes begin with nothing. */
-void snapshot_settle(struct snapshot_model *model, const struct snapshot_values *values,
-                     struct restore_notes *notes);
+#include "shared/snapshot/settle.h"
 
 /* Where the values of a snapshot are: beside its file; or (file NULL) still in the cluster. */
 struct restore_source {

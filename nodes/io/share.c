@@ -232,6 +232,7 @@ static int try(struct share *share)
                                  .incarnation = 1,
                                  .heartbeat_us = HEARTBEAT_DEFAULT_US,
                                  .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
+                                 .keys = share->config->keys,
                                  .cluster = name,
                                  .host = name,
                                  .version = name};

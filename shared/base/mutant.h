@@ -85,6 +85,11 @@
     X(copy_is_left, "a task that is done is in the hands of its copy's worker (T9)")             \
     X(copy_failure_counts, "a copy that fails fails the task that is executed (T9)")             \
     X(record_off_by_one, "a task is executed with the record of the one before it")              \
+    X(files_not_awaited, "a task begins before its files are at its node")                       \
+    X(lacking_file_begins, "a task begins without a file that nobody had for the moment")        \
+    X(lacking_file_is_failure, "a task of which nobody had a file for the moment fails (T19)")   \
+    X(files_in_one_segment, "a worker fetches one segment of a task's files, not all of them")   \
+    X(records_never_back, "a record before the last one that was looked for is not found again") \
     X(spilled_at_once, "a value that is to be spilled leaves memory before it is on disk (T22)") \
     X(begun_waits, "an operation that was begun waits behind one that has no room (T22)")        \
     X(marker_overtakes, "a marker overtakes the message before it (S2, S13)")                    \
@@ -96,6 +101,14 @@
     X(one_consumer, "a value goes with the first operation that used it")                        \
     X(used_is_dropped, "whoever made a value drops it when it has used it itself")               \
     X(consumers_remake, "a lost value is made again for each operation that uses it")            \
+    X(parts_out_of_order, "the tasks of a restored job may stand before the job (S15)")          \
+    X(outcomes_stay_behind, "a restored job of tasks begins with the first of them (S15)")       \
+    X(failures_stay_behind, "a task that failed counts as done in a restored cluster (S15)")     \
+    X(starts_stay_behind, "a restored cluster does not know which tasks may have begun (S15)")   \
+    X(progress_stays_behind, "a restored cluster counts from 0 (S15)")                           \
+    X(lack_of_values_unseen, "a restored job goes on from values that are not there (S15)")      \
+    X(applied_sent_again, "what was applied before the cut is sent again (S15)")                 \
+    X(sent_stays_behind, "what was in a channel is lost when a cluster is restored (S15)")       \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 
@@ -156,6 +169,7 @@
     X(roles_unchecked, "every key may ask for everything")                                         \
     X(signatures_unchecked, "every signature fits (X13)")                                          \
     X(replays_accepted, "a signature is taken any number of times (X13)")                          \
+    X(files_beyond_bundle, "a file that a task has left may be longer than all that it has left")  \
     X(owners_unchecked, "every key sees every job (X14)")                                          \
     X(image_loses_owners, "a checkpoint loses whose the jobs are (X14)")                           \
     X(changes_unaudited, "a change leaves no line in the log (X16)")                               \

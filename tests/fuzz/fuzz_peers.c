@@ -253,6 +253,7 @@ static void beat(struct attack *it, struct host *to)
                                 .term = term,
                                 .coordinator = how & 4 ? it->mesh.hostile : to->config.id,
                                 .serving = how & 8,
+                                .entries = ENTRY_LEVEL,
                                 .role = message_text(message, roles[how & 3])};
     say(it, to, message);
 }

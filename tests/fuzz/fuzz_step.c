@@ -14,12 +14,14 @@
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 #include "tests/fuzz/forge.h"
+#include "tests/fuzz/forge_tasks.h"
 #include "tests/fuzz/host.h"
 #include "tests/harness/inside.h"
 #include "tests/sim/founded.h"
 
-#define NODES      5
-#define EVENTS_MAX 400
+#define NODES        5
+#define EVENTS_MAX   400
+#define SUBMIT_TASKS 255 /* the byte that means it: older inputs say what they said */
 
 struct attack {
     struct reader in;
@@ -150,7 +152,8 @@ static void connect(struct attack *it, node_id_t peer)
 static void beat(struct attack *it, node_id_t from)
 {
     struct message *message = message_new(MESSAGE_HEARTBEAT);
-    bool leads = reader_byte(&it->in) & 1;
+    uint8_t how = reader_byte(&it->in);
+    bool leads = how & 1;
     message->as.heartbeat =
         (struct wire_heartbeat){.node = from,
                                 .incarnation = incarnation_of(from),
@@ -159,6 +162,7 @@ static void beat(struct attack *it, node_id_t from)
                                 .term = inside_step(it->host.node)->term,
                                 .coordinator =
                                     leads ? from : inside_step(it->host.node)->coordinator,
+                                .entries = how & 2 ? 0 : ENTRY_LEVEL, /* or of an earlier release */
                                 .role = message_text(message, leads ? "coordinator" : "worker")};
     deliver(it, PLANE_HEARTBEAT, from, message);
 }
@@ -183,6 +187,7 @@ static void say_term(struct attack *it, node_id_t from)
                                     .seq = ++it->connection,
                                     .term = term,
                                     .voter = true,
+                                    .entries = ENTRY_LEVEL,
                                     .coordinator = from,
                                     .role = message_text(message, roles[how >> 6 & 3])};
         deliver(it, PLANE_HEARTBEAT, peer, message);
@@ -210,16 +215,26 @@ static void acknowledge(struct attack *it, node_id_t from)
     deliver(it, PLANE_CHECKPOINT, from, message);
 }
 
+/* It wakes whenever it wants to: who wakes late blames nobody for what it has not heard. */
+static void wait_in_time(struct host *host, uint64_t for_us)
+{
+    uint64_t end_us = host->now_us + for_us;
+    while (host->now_us < end_us) {
+        uint64_t due_us = node_deadline(host->node);
+        if (due_us <= host->now_us)
+            due_us = host->now_us + MS_US;
+        host->now_us = due_us < end_us ? due_us : end_us;
+        host_step(host, (struct event){.kind = EVENT_TICK});
+    }
+}
+
 /* The node leads, or did its best. */
 static void elect(struct attack *it)
 {
     struct host *host = &it->host;
     for (node_id_t peer = 2; peer <= host->config.n_nodes; peer++)
         connect(it, peer);
-    host->now_us += 3 * ELECTION_TIMEOUT_DEFAULT_US;
-    host_step(host, (struct event){.kind = EVENT_TICK});
-    host->now_us += 3 * ELECTION_TIMEOUT_DEFAULT_US;
-    host_step(host, (struct event){.kind = EVENT_TICK});
+    wait_in_time(host, 3 * ELECTION_TIMEOUT_DEFAULT_US);
     for (int pre = 1; pre >= 0; pre--)
         for (node_id_t peer = 2; peer <= host->config.n_nodes; peer++)
             grant(it, peer, pre);
@@ -304,6 +319,13 @@ static void answer_task(struct attack *it)
     const struct host_task *task =
         &host->tasks[reader_byte(&it->in) %
                      (host->n_tasks < HOST_TASKS_MAX ? host->n_tasks : HOST_TASKS_MAX)];
+    if (task->count || task->asked) {
+        struct message *ended = forge_tasks_end(&it->in, task);
+        ended->as.channel.src = task->to;
+        stamp(it, task->to, ended);
+        deliver(it, PLANE_CHANNEL, task->to, ended);
+        return;
+    }
     struct message *message = message_new(MESSAGE_RESULT);
     struct wire_result *result = &message->as.result;
     uint8_t limb[8] = {9}, hash[HASH_BYTES], how = reader_byte(&it->in);
@@ -495,9 +517,11 @@ static void take_event(struct attack *it)
                     {PLACE_REPLICATION, PLANE_CHECKPOINT}, {PLACE_FEED, PLANE_HEARTBEAT},
                     {PLACE_LINK, PLANE_CONTROL},           {PLACE_CHANNEL, PLANE_CHANNEL},
                     {PLACE_REPLICATION, PLANE_CHECKPOINT}};
-    unsigned what = reader_below(&it->in, 32);
+    uint8_t byte = reader_byte(&it->in), what = byte % 32;
     learn(it);
-    if (what < 9)
+    if (byte == SUBMIT_TASKS)
+        host_ask(&it->host, forge_tasks_submit(&it->in));
+    else if (what < 9)
         take_own(it, what);
     else if (what < 19)
         take_honest(it, what - 9);

@@ -105,6 +105,26 @@ static void hear_tasks(struct host *host, node_id_t to, const struct wire_task *
     }
 }
 
+static void hear_hands(struct host *host, node_id_t to, const struct wire_tasks_given *given)
+{
+    for (size_t i = 0; i < given->hands.n; i++) {
+        const struct wire_task_hand *hand = &given->hands.at[i];
+        assert(hand->first && hand->count);
+        host->tasks[host->n_tasks++ % HOST_TASKS_MAX] = (struct host_task){.to = to,
+                                                                           .job = hand->job,
+                                                                           .op = hand->first,
+                                                                           .attempt = hand->attempt,
+                                                                           .count = hand->count,
+                                                                           .hand = hand->hand};
+    }
+}
+
+static void hear_question(struct host *host, node_id_t to, const struct wire_tasks_ask *ask)
+{
+    host->tasks[host->n_tasks++ % HOST_TASKS_MAX] =
+        (struct host_task){.to = to, .asked = true, .attempt = ask->term};
+}
+
 /* Whatever leaves a node, others can read. */
 static void check_message(const struct message *message)
 {
@@ -126,6 +146,10 @@ static void take_send(struct host *host, const struct output *output)
     hear_numbers(host, message_kind(message->type)->record(), &message->as);
     if (message->type == MESSAGE_TASK)
         hear_tasks(host, output->send.to, &message->as.task);
+    if (message->type == MESSAGE_TASKS_GIVEN)
+        hear_hands(host, output->send.to, &message->as.tasks_given);
+    if (message->type == MESSAGE_TASKS_ASK)
+        hear_question(host, output->send.to, &message->as.tasks_ask);
 }
 
 static void take_reply(struct host *host, const struct output *output)

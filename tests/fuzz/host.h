@@ -30,11 +30,13 @@ struct host_wait {
     node_id_t from;
 };
 
-/* An operation that the node has given to a peer. */
+/* An operation that the node has given to a peer; or tasks; or it has asked for those that the peer
+ * has (`asked`), in the term `attempt`. */
 struct host_task {
     node_id_t to;
     uint64_t job, op, attempt;
-    bool text;
+    bool text, asked;
+    uint64_t count, hand; /* of tasks, of which `op` is the first; 0: it is an operation */
 };
 
 struct host {

@@ -12,9 +12,9 @@ for name in "$@"; do
     "build/fuzz/fuzz_$name" -merge=1 -max_len=4096 "$new" "tests/fuzz/corpus/$name" "build/fuzz/$name" >"build/fuzz/$name.log" 2>&1
     # What has a name was written by hand, to tell a story: it stays.
     find "tests/fuzz/corpus/$name" -type f -name '*-*' -exec cp {} "$new" \;
-    # Whose inputs are whole lives of several nodes keeps some: `make test-corpus` runs them all.
+    # Whose inputs are whole lives of several nodes, or long, keeps some: `make test-corpus` runs them all.
     case $name in
-    broker | peers | rights) find "$new" -type f ! -name '*-*' -printf '%s %p\n' | sort -rn | tail -n +40 | cut -d' ' -f2- | xargs -r rm ;;
+    broker | details | peers | rights) find "$new" -type f ! -name '*-*' -printf '%s %p\n' | sort -rn | tail -n +40 | cut -d' ' -f2- | xargs -r rm ;;
     esac
     rm -rf "tests/fuzz/corpus/$name"
     mv "$new" "tests/fuzz/corpus/$name"

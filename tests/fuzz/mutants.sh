@@ -16,6 +16,7 @@ broker broker_believes_one
 broker feed_unbound
 broker quota_ignored
 broker waits_unbounded
+details files_beyond_bundle
 rights owners_unchecked
 rights roles_unchecked
 rights replays_accepted

@@ -7,6 +7,7 @@
 #include "tests/harness/inside.h"
 #include "shared/base/text.h"
 #include "tests/sim/losses.h"
+#include "tests/sim/restored.h"
 
 #define FIRST_TELLER 1
 #define FIRST_TAKER  (FIRST_TELLER + BANK_TELLERS)
@@ -237,8 +238,7 @@ bool bank_is_quiet(const struct world *world)
     return true;
 }
 
-/* All balances of the nodes that are up. */
-static uint64_t balances_of(const struct world *world)
+uint64_t bank_money(const struct world *world)
 {
     uint64_t sum = 0;
     for (node_id_t id = 1; id <= world->options.n_nodes; id++)
@@ -255,7 +255,7 @@ static uint64_t deposits(const struct world *world)
 void bank_check(struct world *world)
 {
     bool wiped = world->counts.faults[FAULT_WIPE];
-    uint64_t found = balances_of(world);
+    uint64_t found = bank_money(world);
     uint64_t expected = wiped ? losses_expected(world) : deposits(world);
     if (world->bank.open && found != expected)
         world_fail(world, "S14: money is conserved", "%" PRIu64 " of %" PRIu64 "%s", found,
@@ -313,6 +313,7 @@ void bank_value_kept(struct world *world, node_id_t id, struct value_id value,
                                        : "S12: what is known of a partial one verifies",
                        "node %u, snapshot %" PRIu64 ": %s", id, value.job,
                        findings.lines.at[i].text);
+    restored_offer(world, id, model, &findings, blob);
     findings_clear(&findings);
     snapshot_model_destroy(&model);
 }

@@ -31,6 +31,9 @@ bool bank_is_idle(const struct world *world);
 /* True when all nodes are up, no outbox message is on its way and no snapshot under way. */
 bool bank_is_quiet(const struct world *world);
 
+/* All balances of the nodes that are up. */
+uint64_t bank_money(const struct world *world);
+
 /* When it is quiet: the balances are what was deposited. */
 void bank_check(struct world *world);
 

@@ -141,7 +141,7 @@ void disk_discard_writes(struct write *writes, size_t n)
     free(writes);
 }
 
-static void write_entry(struct world *world, node_id_t id, struct write *write)
+static void write_entry(struct world *world, node_id_t id, const struct write *write)
 {
     struct world_node *node = &world->nodes[id];
     entries_cut(&node->log, write->index);
@@ -169,7 +169,7 @@ static void write_record(struct world *world, node_id_t id, const struct write *
     records_write(&world->nodes[id].records, write);
 }
 
-static void write_one(struct world *world, node_id_t id, struct write *write)
+void disk_write_one(struct world *world, node_id_t id, const struct write *write)
 {
     struct world_node *node = &world->nodes[id];
     if (write->kind == WRITE_VOTE)
@@ -188,7 +188,7 @@ static void write_one(struct world *world, node_id_t id, struct write *write)
 static void write_all(struct world *world, const struct pending *pending)
 {
     for (size_t i = 0; i < pending->n_writes; i++)
-        write_one(world, pending->to, &pending->writes[i]);
+        disk_write_one(world, pending->to, &pending->writes[i]);
 }
 
 void disk_done(struct world *world, struct pending *pending)

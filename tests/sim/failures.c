@@ -1,3 +1,5 @@
+#include <inttypes.h>
+
 #include "tests/sim/world.h"
 
 void world_pace(struct world *world, node_id_t id, uint64_t op_us)
@@ -42,4 +44,20 @@ void failures_compute(struct world *world, node_id_t id, const struct compute_op
                                             .kind = PENDING_DEATH,
                                             .to = id,
                                             .incarnation = node->incarnation});
+}
+
+/* --- processes and clocks --- */
+
+void world_pause(struct world *world, node_id_t id, uint64_t for_us)
+{
+    world_say(world, id, "is stopped for %" PRIu64 " ms", for_us / 1000);
+    world_count(world, FAULT_PAUSE);
+    world_extend(&world->nodes[id].paused_until_us, world->now_us + for_us);
+}
+
+void world_jump(struct world *world, node_id_t id, int64_t by_ms)
+{
+    world_say(world, id, "its wall clock is set by %" PRId64 " s", by_ms / 1000);
+    world_count(world, FAULT_CLOCK_JUMP);
+    world->nodes[id].clock.wall_offset_ms += by_ms;
 }

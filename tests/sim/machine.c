@@ -6,6 +6,7 @@
 #include "tests/sim/bank.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/rot.h"
+#include "tests/sim/task_disk.h"
 #include "tests/sim/tasks.h"
 
 struct map_key machine_value_key(struct value_id id)
@@ -78,6 +79,9 @@ void machine_pending(struct world *world, struct pending *pending)
     case PENDING_SPILLED:
         spilled_end(world, pending);
         return;
+    case PENDING_STAGED:
+        task_disk_end(world, pending);
+        return;
     case PENDING_NOT_KEPT:
         report.error = ERR_NOT_FOUND;
         break;
@@ -105,6 +109,10 @@ static void keep(struct world *world, node_id_t id, const struct output *output)
     struct world_node *node = &world->nodes[id];
     struct value_id value = output->keep.id;
     struct blob *new = output->keep.value ? output->keep.value : values_get(&node->values, value);
+    if (output->keep.user == USER_FILES) {
+        task_disk_write(world, id, value, new);
+        return;
+    }
     if (!new)
         new = map_get(&node->spilled, machine_value_key(value));
     /* Without bytes it is asked whether the file is there: that it is rotten is not seen. */
@@ -164,7 +172,10 @@ void machine_output(struct world *world, node_id_t id, const struct output *outp
         keep(world, id, output);
         break;
     case OUTPUT_DROP:
-        values_let_go(world, id, output->drop.user, output->drop.id);
+        if (output->drop.user == USER_FILES)
+            task_disk_drop(world, id, output->drop.id);
+        else
+            values_let_go(world, id, output->drop.user, output->drop.id);
         break;
     case OUTPUT_SPILL:
         spilled_order(world, id, &output->spill);
@@ -195,6 +206,7 @@ void machine_lose(struct world *world, node_id_t id)
     struct world_node *node = &world->nodes[id];
     values_lose(world, id);
     spilled_lose(world, id);
+    task_disk_lose(world, id);
     disk_drop_held(world, id);
     executor_lose(world, id);
     node->disk_busy_us = 0;

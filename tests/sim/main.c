@@ -70,11 +70,16 @@ static void print_sums(const struct report *sum, double took)
            " forgotten keys were refused\n%" PRIu64
            " stored values uploaded and read back, %" PRIu64 " dropped, %" PRIu64
            " too old\n%" PRIu64 " jobs folded parts, each as it should\n%" PRIu64
-           " commands of tasks compared with what their client meant, %" PRIu64
+           " commands of tasks, with %" PRIu64
+           " files, compared with what their client meant, %" PRIu64
            " second copies of slow tasks\n",
            counts->transfers, counts->snapshots_complete, counts->snapshots_holding,
            counts->snapshots_partial, counts->forgotten, counts->values, counts->values_dropped,
-           counts->values_aged, counts->folds, counts->commands, counts->copies);
+           counts->values_aged, counts->folds, counts->commands, counts->task_files,
+           counts->copies);
+    printf("%" PRIu64 " clusters restored from snapshots, in which %" PRIu64
+           " tasks had ended and %" PRIu64 " that may begin once were begun\n",
+           counts->restored, counts->restored_ended, counts->restored_begun);
 }
 
 static unsigned print_faults(const struct report *sum)

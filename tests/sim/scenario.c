@@ -3,6 +3,8 @@
 #include "shared/base/random.h"
 #include "tests/sim/uploaders.h"
 
+#define SCRATCH_FAILURES_MOST 300000 /* per million */
+
 uint64_t scenario_scale(struct world *world, uint64_t low, uint64_t high)
 {
     uint64_t value = low;
@@ -113,6 +115,16 @@ static void draw_owners(struct world *world)
         options->quota_bytes = (uint64_t)64 << random_below(&draw, 8);
 }
 
+/* In half of the seeds scratch disks do not take all that tasks need: what fails for that has to
+ * end as well, so healing does not change it. From a stream of its own, likewise. */
+static void draw_scratch(struct world *world)
+{
+    struct world_options *options = &world->options;
+    uint64_t draw = ~options->seed * 7;
+    if (!random_below(&draw, 2))
+        options->scratch_failures = (uint32_t)(1 + random_below(&draw, SCRATCH_FAILURES_MOST));
+}
+
 static void draw_chances(struct world *world)
 {
     struct world_options *options = &world->options;
@@ -136,6 +148,7 @@ void scenario_draw(struct world *world)
     draw_keys(world);
     draw_retention(world);
     draw_owners(world);
+    draw_scratch(world);
     uploaders_open(world);
     world->options.tasks_execute = world->options.seed % 4 != 0;
     world->options.slots = world->options.seed / 4 % 4;

@@ -18,6 +18,7 @@
 #include "tests/sim/hostile.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/quiet.h"
+#include "tests/sim/restored.h"
 #include "tests/sim/rot.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/shared.h"
@@ -27,10 +28,9 @@
 #define ELECTED_WITHIN_US  (20 * SECOND_US)
 #define HOSTILE_FACTOR     3 /* so much more, with a node that lies on in every election */
 #define SETTLED_WITHIN_US  (120 * SECOND_US)
-#define SWEPT_WITHIN_US    (10 * SECOND_US)   /* and then no disk has what no state names */
-#define REPAIRED_WITHIN_US (20 * SECOND_US)   /* and then no value that is named is damaged */
-#define SNAPSHOT_WITHIN_US (30 * SECOND_US)   /* and then a snapshot that is complete (S16) */
-#define STEPS_MAX          UINT64_C(20000000) /* beyond: something goes round in circles */
+#define SWEPT_WITHIN_US    (10 * SECOND_US) /* and then no disk has what no state names */
+#define REPAIRED_WITHIN_US (20 * SECOND_US) /* and then no value that is named is damaged */
+#define SNAPSHOT_WITHIN_US (30 * SECOND_US) /* and then a snapshot that is complete (S16) */
 
 /* What the driver does to the world: X(symbol, weight). */
 #define DEEDS(X)       \
@@ -405,12 +405,6 @@ static enum deed choose(struct swarm *swarm)
 }
 
 /* --- running --- */
-static void check_circles(const struct world *world)
-{
-    if (world->counts.steps > STEPS_MAX)
-        world_fail(world, "nothing goes round in circles", "%" PRIu64 " steps",
-                   world->counts.steps);
-}
 
 static void trouble(struct swarm *swarm)
 {
@@ -418,7 +412,7 @@ static void trouble(struct swarm *swarm)
     uint64_t until_us = world->now_us + scenario_scale(world, SECOND_US, 10 * SECOND_US);
     while (world->now_us < until_us) {
         world_run(world, scenario_scale(world, swarm->gap_us / 8 + 1, 2 * swarm->gap_us));
-        check_circles(world);
+        after_check_circles(world);
         if (swarm->total)
             do_one(swarm, choose(swarm));
         rot_trouble(world, 2 * swarm->gap_us);
@@ -431,7 +425,7 @@ static void trouble_aimed(struct swarm *swarm)
     struct world *world = swarm->world;
     for (uint64_t n = 2 + world_random(world, 3); n; n--) {
         aims_tell(world, swarm->aim);
-        check_circles(world);
+        after_check_circles(world);
         if (swarm->total)
             do_one(swarm, choose(swarm));
         rot_trouble(world, 2 * swarm->gap_us);
@@ -440,20 +434,8 @@ static void trouble_aimed(struct swarm *swarm)
 
 static bool is_settled(const struct world *world)
 {
-    return world_is_idle(world) && world_coordinator(world) && world_is_equal(world) &&
-           after_is_good(world) && after_is_empty(world) &&
+    return after_is_settled(world) &&
            (!has_bank(world) || (bank_is_idle(world) && bank_is_quiet(world)));
-}
-
-static bool wait_for(struct world *world, bool (*condition)(const struct world *), uint64_t for_us)
-{
-    for (uint64_t until_us = world->now_us + for_us; !condition(world);) {
-        if (world->now_us >= until_us)
-            return false;
-        world_run(world, 20 * MS_US);
-        check_circles(world);
-    }
-    return true;
 }
 
 static _Noreturn void fail_unsettled(const struct world *world)
@@ -487,7 +469,7 @@ static void take_last(struct world *world)
     uint64_t until_us = world->now_us + SNAPSHOT_WITHIN_US;
     for (bool complete = false; !complete;) {
         world_ask(world, 0, any_node(world), message_new(MESSAGE_SNAPSHOT_TAKE));
-        wait_for(world, is_answered, SNAPSHOT_WITHIN_US);
+        after_wait_for(world, is_answered, SNAPSHOT_WITHIN_US);
         const struct message *answer = world->askers[0].answer;
         complete =
             answer && answer->type == MESSAGE_SNAPSHOT && answer->as.snapshot.heads.at[0].complete;
@@ -495,7 +477,7 @@ static void take_last(struct world *world)
             world_fail(world, "S16: after healing a snapshot completes", "not within %u s",
                        (unsigned)(SNAPSHOT_WITHIN_US / SECOND_US));
     }
-    if (!wait_for(world, bank_is_quiet, SNAPSHOT_WITHIN_US))
+    if (!after_wait_for(world, bank_is_quiet, SNAPSHOT_WITHIN_US))
         world_fail(world, "S11: nothing of a snapshot is left", "not within %u s",
                    (unsigned)(SNAPSHOT_WITHIN_US / SECOND_US));
 }
@@ -506,20 +488,20 @@ static void stop_minority(struct world *world)
     if (!after_stop_minority(world))
         return;
     uint64_t within_us = ELECTED_WITHIN_US * (world->hostile ? HOSTILE_FACTOR : 1);
-    if (!wait_for(world, after_job_done, within_us))
+    if (!after_wait_for(world, after_job_done, within_us))
         world_fail(world, "any minority of the voters may stop", "no job ends within %u s",
                    (unsigned)(within_us / SECOND_US));
     world_heal(world);
-    if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
+    if (!after_wait_for(world, is_settled, SETTLED_WITHIN_US))
         fail_unsettled(world);
-    wait_for(world, rot_is_repaired, REPAIRED_WITHIN_US);
+    after_wait_for(world, rot_is_repaired, REPAIRED_WITHIN_US);
     after_check_values(world);
 }
 
 static void wait_served(struct world *world)
 {
     uint64_t within_us = ELECTED_WITHIN_US * (world->hostile ? HOSTILE_FACTOR : 1);
-    if (!wait_for(world, world_is_served, within_us))
+    if (!after_wait_for(world, world_is_served, within_us))
         world_fail(world, "after healing there is a coordinator", "there is none");
 }
 
@@ -533,7 +515,8 @@ static size_t stored_values(const struct world *world)
 static void check_swept(struct world *world)
 {
     uint64_t swept_us = SWEPT_WITHIN_US * (world->hostile ? HOSTILE_FACTOR : 1);
-    for (size_t stored = stored_values(world); !wait_for(world, values_are_swept, swept_us);) {
+    for (size_t stored = stored_values(world);
+         !after_wait_for(world, values_are_swept, swept_us);) {
         if (stored_values(world) >= stored)
             world_fail(world, "W4: what no state names is collected", "some is still there");
         stored = stored_values(world);
@@ -546,9 +529,9 @@ static uint64_t settle(struct world *world)
     world_heal(world);
     bank_close(world);
     wait_served(world);
-    if (!wait_for(world, is_settled, SETTLED_WITHIN_US))
+    if (!after_wait_for(world, is_settled, SETTLED_WITHIN_US))
         fail_unsettled(world);
-    wait_for(world, rot_is_repaired, REPAIRED_WITHIN_US); /* the oracle says what is not */
+    after_wait_for(world, rot_is_repaired, REPAIRED_WITHIN_US); /* the oracle says what is not */
     oracle_end(world);
     after_check_values(world);
     check_swept(world);
@@ -586,12 +569,15 @@ struct swarm_result swarm_run(uint64_t seed, bool story)
     draw_bank(world);
     hostile_open(world);
     tasks_open(world);
+    restored_open(world);
     if (swarm.aim)
         aims_clients(world, swarm.aim, n_clients);
     (swarm.aim ? trouble_aimed : trouble)(&swarm);
     struct swarm_result result = {.settle_us = settle(world)};
+    uint64_t restored = restored_run(world);
     beginning_again(world);
-    result.hash = world->hash, result.counts = world->counts;
+    result.hash = restored ? random_fold(world->hash, restored) : world->hash;
+    result.counts = world->counts;
     result.counts.simulated_us = world->now_us - SECOND_US;
     world_free(&world);
     if (quiet_is_due(seed))

@@ -4,18 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/core/link/peers.h"
 #include "nodes/core/state/state.h"
+#include "nodes/core/step/step.h"
 #include "nodes/core/tasks/tasks.h"
 #include "shared/base/job_id.h"
 #include "shared/base/random.h"
 #include "shared/base/text.h"
 #include "tests/harness/inside.h"
+#include "tests/sim/picture.h"
 #include "tests/sim/task_values.h"
 
-#define ASKER      (WORLD_ASKERS_MAX - 2) /* the last one founds */
-#define JOBS_MAX   8
-#define TASKS_MOST 60
-#define REST_US    (150 * MS_US)
+#define ASKER    (WORLD_ASKERS_MAX - 2) /* the last one founds */
+#define JOBS_MAX 8
+#define REST_US  (150 * MS_US)
 
 /* Of a job whose slow tasks may have copies, each so manieth execution is slow, for so long. */
 #define SLOW_EACH 8
@@ -24,18 +26,21 @@
 /* What is known of a job of tasks, by whichever node. */
 struct ghost_tasks {
     job_id_t job, parent;
+    job_id_t files; /* the value that these are in; JOB_NONE: there are none */
     uint64_t total;
     bool commands;
     uint64_t counted[WORLD_NODES_MAX + 1]; /* outcomes that a node was found to have */
     uint8_t states[TASKS_MOST + 1];        /* enum task_state */
     uint8_t exits[TASKS_MOST + 1];
     uint8_t executions[TASKS_MOST + 1];
-    uint32_t cancelled[TASKS_MOST + 1]; /* at these nodes; a bit each */
+    struct task_begun begun[TASKS_MOST + 1]; /* the first time */
+    uint32_t cancelled[TASKS_MOST + 1];      /* at these nodes; a bit each */
 };
 
 struct world_tasks {
-    uint64_t random; /* its own: the stories of other clients stay as they are */
-    struct map jobs; /* job -> struct ghost_tasks */
+    uint64_t random;    /* its own: the stories of other clients stay as they are */
+    struct map jobs;    /* job -> struct ghost_tasks */
+    struct map refused; /* values with files: those that some scratch disk did not take */
     uint64_t left, made, accepted;
     job_id_t job;    /* that it waits for; JOB_NONE: none */
     job_id_t before; /* the last one that ended */
@@ -94,13 +99,19 @@ void tasks_begin(struct world *world, node_id_t id, const struct task_order *ord
     const struct state *state = inside_state(world->nodes[id].core);
     const struct task_job *row = task_jobs_find(&state->task_jobs, order->job);
     struct ghost_tasks *ghost = world->tasks ? ghost_of(world, order->job) : NULL;
+    const struct node *core = world->nodes[id].core;
     world_say(world, id, "begins attempt %" PRIu64 " of task %" PRIu64, order->attempt,
               order->task);
     executor_check_slots(world, id);
+    picture_task_begins(world, id, order->job, order->task);
     if (order->spec.job)
         task_value_check(world, id, order);
     if (ghost) {
         const struct ghost_tasks *parent = ghost->parent ? ghost_of(world, ghost->parent) : NULL;
+        if (!ghost->executions[order->task])
+            ghost->begun[order->task] =
+                (struct task_begun){id, inside_step(core)->config.incarnation,
+                                    inside_links(core)->clock};
         ghost->executions[order->task] += ghost->executions[order->task] < UINT8_MAX;
         ghost->cancelled[order->task] &= ~(1u << id);
         if (row && row->options.at_most_once && ghost->executions[order->task] > 1)
@@ -205,17 +216,28 @@ static struct ghost_tasks *learn(struct world *world, node_id_t id, const struct
     ghost->total = row->total;
     const struct job *job = jobs_find(&inside_state(world->nodes[id].core)->jobs, row->id);
     ghost->commands = job && job->plan.kind->commands;
+    ghost->files = job && job->n_inputs > 1 ? job->inputs[1] : JOB_NONE;
     map_put(&world->tasks->jobs, key_of(row->id), ghost);
     return ghost;
 }
 
-/* An attempt may have been in vain, as what it left could not be had: it counts, and those after it
- * are what they are. */
-static bool may_fail(const struct task_job *row, uint64_t task,
+void tasks_files_refused(struct world *world, job_id_t value)
+{
+    if (world->tasks)
+        map_put(&world->tasks->refused, key_of(value), world);
+}
+
+/* An attempt may have been in vain, as what it left could not be had, or its files not be written:
+ * it counts, and those after it are what they are. */
+static bool may_fail(const struct world *world, const struct task_job *row, uint64_t task,
                      const struct task_exception *exception)
 {
+    job_id_t files = ghost_of(world, row->id)->files;
+    bool refused = files && map_get(&world->tasks->refused, key_of(files));
     uint64_t exit = exit_of(row->id, task, row->options.retries + 1);
-    return strstr(exception->reason, "its output ") || (exit && exception->exit == exit);
+    return ((row->options.bundles || refused) && exit && exception->exit == exit) ||
+           (row->options.bundles && strstr(exception->reason, "its output ")) ||
+           (refused && strstr(exception->reason, "its files"));
 }
 
 static bool may_be(const struct world *world, const struct task_job *row, uint64_t task,
@@ -229,7 +251,7 @@ static bool may_be(const struct world *world, const struct task_job *row, uint64
         return !executes || !exit || (parent && parent->states[task] == TASK_DONE);
     case TASK_FAILED:
         return (executes && exit && exception->exit == exit) ||
-               (row->options.bundles && may_fail(row, task, exception));
+               may_fail(world, row, task, exception);
     case TASK_LOST:
         return row->options.at_most_once;
     default:
@@ -250,7 +272,8 @@ static void check_task(struct world *world, node_id_t id, const struct task_job 
                    "node %u: task %" PRIu64 " was %s (%u), is %s (%u)", id, task,
                    task_state_name(ghost->states[task]), ghost->exits[task], task_state_name(state),
                    exit);
-    if (!may_be(world, row, task, state, exception))
+    struct task_outcome outcome = {row->id, task, state, exit};
+    if (!picture_task_ended(world, id, &outcome) && !may_be(world, row, task, state, exception))
         world_fail(world, "T19: a task ends as its attempts do",
                    "node %u: task %" PRIu64 " is %s (%u)", id, task, task_state_name(state), exit);
     ghost->states[task] = state;
@@ -280,6 +303,25 @@ void tasks_check(struct world *world, node_id_t id)
         check_job(world, id, jobs->at[i]);
 }
 
+void tasks_outcome(const struct world *world, job_id_t job, uint64_t task, struct task_outcome *out)
+{
+    const struct ghost_tasks *ghost = world->tasks ? ghost_of(world, job) : NULL;
+    *out = (struct task_outcome){job, task, TASK_OPEN, 0};
+    if (!ghost || task > TASKS_MOST)
+        return;
+    out->state = ghost->states[task];
+    out->exit = ghost->exits[task];
+}
+
+bool tasks_begun(const struct world *world, job_id_t job, uint64_t task, struct task_begun *out)
+{
+    const struct ghost_tasks *ghost = world->tasks ? ghost_of(world, job) : NULL;
+    if (!ghost || task > TASKS_MOST || !ghost->executions[task])
+        return false;
+    *out = ghost->begun[task];
+    return true;
+}
+
 /* --- the client --- */
 
 static uint64_t draw(struct world_tasks *it, uint64_t below)
@@ -294,16 +336,14 @@ static struct message *submit(const struct world_tasks *it)
     text_add(&key, "tasks-%" PRIu64, it->commands ? it->value.number : it->made);
     if (it->commands && it->parent)
         text_add(&key, "-again-%" PRIu64 "-%" PRIu64, it->made, it->value.number);
-    if (it->commands)
-        task_value_spec(&it->value, &spec);
-    else
+    if (it->commands) {
+        task_value_submit(&it->value, message);
+    } else {
         text_add(&spec, "%" PRIu64, it->total);
+        message->as.submit.kind = slice_of("empty");
+        message->as.submit.spec = message_text(message, spec.at);
+    }
     message->as.submit.key = message_text(message, key.at);
-    message->as.submit.kind = message_text(message, it->commands ? "map" : "empty");
-    message->as.submit.inputs.n = it->commands;
-    message->as.submit.inputs.at = message_room(message, 1, sizeof(struct wire_value_ref));
-    message->as.submit.inputs.at[0].value = it->value.id;
-    message->as.submit.spec = message_text(message, spec.at);
     message->as.submit.parent = it->parent;
     message->as.submit.tasks.n = 1;
     message->as.submit.tasks.at = message_room(message, 1, sizeof it->options);
@@ -322,7 +362,7 @@ static void ask(struct world *world, unsigned asker)
     } else if (it->job) {
         message = message_new(MESSAGE_JOB_GET);
         message->as.job_get.job = it->job;
-    } else if (it->commands && !it->value.whole) {
+    } else if (it->commands && !task_value_is_whole(&it->value)) {
         message = task_value_ask(&it->value);
     } else {
         message = submit(it);
@@ -355,7 +395,8 @@ static void next_job(struct world *world)
         it->commands = world->options.owners && draw(it, 2);
         it->value = (struct task_value){.number = it->made,
                                         .tasks = it->total,
-                                        .segments = 1 + draw(it, it->total < 4 ? it->total : 4)};
+                                        .segments = 1 + draw(it, it->total < 4 ? it->total : 4),
+                                        .files = files_given_of(world, it->made, it->total)};
     }
     world_wake_asker(world, ASKER, REST_US + draw(it, 4 * REST_US));
 }
@@ -421,6 +462,11 @@ void tasks_open(struct world *world)
     next_job(world);
 }
 
+void tasks_watch(struct world *world)
+{
+    world->tasks = mem_new(1, sizeof *world->tasks);
+}
+
 bool tasks_are_idle(const struct world *world)
 {
     return !world->tasks || (!world->tasks->made && !world->tasks->left);
@@ -438,6 +484,8 @@ void tasks_free(struct world *world)
         free(ghost);
     if (world->tasks)
         map_clear(&world->tasks->jobs);
+    if (world->tasks)
+        map_clear(&world->tasks->refused);
     free(world->tasks);
     world->tasks = NULL;
 }

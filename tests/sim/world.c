@@ -18,6 +18,8 @@
 #include "tests/sim/hostile.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/picture.h"
+#include "tests/sim/restored.h"
 #include "tests/sim/shared.h"
 #include "tests/sim/tasks.h"
 
@@ -349,13 +351,6 @@ void world_start_later(struct world *world, node_id_t id, uint64_t after_us)
                                         .to = id});
 }
 
-void world_pause(struct world *world, node_id_t id, uint64_t for_us)
-{
-    world_say(world, id, "is stopped for %" PRIu64 " ms", for_us / 1000);
-    world_count(world, FAULT_PAUSE);
-    world_extend(&world->nodes[id].paused_until_us, world->now_us + for_us);
-}
-
 void world_fill_disk(struct world *world, node_id_t id, uint64_t for_us)
 {
     world_say(world, id, "its disk is full for %" PRIu64 " ms", for_us / 1000);
@@ -363,13 +358,6 @@ void world_fill_disk(struct world *world, node_id_t id, uint64_t for_us)
     world_extend(&world->nodes[id].disk_full_until_us, world->now_us + for_us);
     tell_space(world, id, 0);
     tell_space(world, id, for_us);
-}
-
-void world_jump(struct world *world, node_id_t id, int64_t by_ms)
-{
-    world_say(world, id, "its wall clock is set by %" PRId64 " s", by_ms / 1000);
-    world_count(world, FAULT_CLOCK_JUMP);
-    world->nodes[id].clock.wall_offset_ms += by_ms;
 }
 
 /* What was put off happens now, in the order in which it would have. */
@@ -509,6 +497,7 @@ static uint64_t waits_until(const struct world *world, const struct pending *pen
         world_extend(&until_us, node->disk_hung_until_us);
         break;
     case PENDING_DISK:
+    case PENDING_STAGED:
         until_us = node->disk_hung_until_us;
         break;
     case PENDING_DELIVER:
@@ -589,6 +578,8 @@ void world_free(struct world **world)
     shared_free(&it->shared);
     hostile_free(&it->hostile);
     tasks_free(it);
+    restored_free(&it->restored);
+    picture_free(&it->picture);
     for (size_t i = 0; i < it->heap_n; i++)
         discard(&it->heap[i]);
     oracle_free(&it->oracle);

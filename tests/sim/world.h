@@ -58,6 +58,9 @@ struct world;
     X(SPILLED, "values spilled")                                             \
     X(SPILL_REFUSED, "values that could not be spilled")                     \
     X(SPILLED_LOST, "spilled values that could not be read")                 \
+    X(STAGED, "segments of tasks' files written")                            \
+    X(STAGED_FULL, "more of them, for which the disk had no room")           \
+    X(STAGED_FAILED, "more of them, that could not be written")              \
     X(MISSING_VALUE, "values whose file was gone or cut short")              \
     X(ROTTEN_VALUE, "values that rotted on disk")                            \
     X(BROKER_KILLED, "brokers killed")                                       \
@@ -114,17 +117,18 @@ struct world_options {
     uint32_t loss, duplication; /* of every message between nodes */
     uint32_t spikes;            /* messages that take up to spike_us longer */
     uint64_t spike_us;
-    uint32_t disk_failures;  /* of every persist: the node dies */
-    uint32_t value_failures; /* of every question for a part of a value */
-    uint32_t drift;          /* clocks run wrong by up to so many per million */
-    uint32_t unsynced_kept;  /* of every transaction under way in a crash: it is on disk all the
-                                same */
-    uint32_t cancels;        /* of every job: its client cancels it */
-    uint64_t poison_deaths;  /* 0: an operation may kill its worker for ever */
-    op_id_t poison;          /* the operation that kills its worker; 0: none */
-    uint64_t memory_limit;   /* of a worker; 0: none */
-    uint64_t record_bytes;   /* of messages in one recording of a snapshot; 0: as many as allowed */
-    struct key_limits keys;  /* what is remembered of keys; 0: as much as in the programs */
+    uint32_t disk_failures;    /* of every persist: the node dies */
+    uint32_t scratch_failures; /* of every segment of tasks' files, for good: task_disk.c */
+    uint32_t value_failures;   /* of every question for a part of a value */
+    uint32_t drift;            /* clocks run wrong by up to so many per million */
+    uint32_t unsynced_kept;    /* of every transaction under way in a crash: it is on disk all the
+                                  same */
+    uint32_t cancels;          /* of every job: its client cancels it */
+    uint64_t poison_deaths;    /* 0: an operation may kill its worker for ever */
+    op_id_t poison;            /* the operation that kills its worker; 0: none */
+    uint64_t memory_limit;     /* of a worker; 0: none */
+    uint64_t record_bytes;  /* of messages in one recording of a snapshot; 0: as many as allowed */
+    struct key_limits keys; /* what is remembered of keys; 0: as much as in the programs */
     uint64_t snapshot_memory; /* of all snapshots on a node; 0: the default */
     uint64_t sweep_every_us;  /* 0: so often that all is swept soon after healing */
     uint64_t operation_slots; /* that operations and tasks share; 0: one, for operations alone */
@@ -164,6 +168,8 @@ struct world_node {
     struct map kept;          /* durable values: (job, op) -> struct blob */
     struct map damaged;       /* of those, the ones that cannot be read: rot.c */
     struct map spilled;       /* values that are on disk for want of memory, as `kept` */
+    struct map staged;        /* segments of tasks' files, of this life: task_disk.c */
+    uint64_t staged_serial;   /* of the last one */
     struct value_id scrubbed; /* the scrub has come so far */
     struct values values;     /* in memory */
     struct transfer *transfer;
@@ -197,6 +203,8 @@ struct world_brokers;
 struct world_shared;
 struct oracle;
 struct losses;
+struct restored;
+struct picture;
 
 /* Somebody who asks one node one thing, again and again until there is an answer
  * that settles it. */
@@ -241,10 +249,12 @@ struct world_counts {
     uint64_t entries;                             /* of the log, sent */
     uint64_t folds;                               /* jobs of theirs that fold, finished */
     uint64_t uploaders_jobs;                      /* that name stored values */
-    uint64_t commands;                            /* of tasks, that were begun */
+    uint64_t commands, task_files;                /* of tasks, that were begun; of these */
     uint64_t copies;                              /* of slow tasks, of jobs that ended */
     uint64_t values, values_dropped, values_aged; /* stored ones: whole; gone by hand, by age */
     uint64_t transfers, snapshots_complete, snapshots_partial;
+    uint64_t restored, restored_ended,
+        restored_begun;         /* clusters; tasks of theirs, in the picture */
     uint64_t forgotten;         /* keys that were refused for that */
     uint64_t snapshots_holding; /* complete ones with money in channels */
     uint64_t simulated_us;
@@ -272,6 +282,8 @@ struct world {
     struct world_shared *shared;   /* shared.h; NULL: no key is shared */
     struct world_bank bank;
     struct world_tasks *tasks; /* tasks.h; NULL: nobody submits jobs of tasks */
+    struct restored *restored; /* restored.h; NULL: no snapshot becomes a cluster */
+    struct picture *picture;   /* picture.h; NULL: this cluster was founded */
     struct hostile *hostile;   /* hostile.h; NULL: nobody's key is stolen */
     struct oracle *oracle;
     struct losses *losses; /* losses.h; NULL: the ledgers have written nothing yet */
@@ -417,6 +429,7 @@ enum pending_kind {
     PENDING_KEPT,
     PENDING_LOST,    /* a value on disk could not be read: the node hears of it */
     PENDING_SPILLED, /* a value went to disk for want of memory, or came back: spilled.c */
+    PENDING_STAGED,  /* a segment of tasks' files is written, or is not: task_disk.c */
     PENDING_SCRUB,   /* the next value on disk is looked at */
     PENDING_ROT,     /* files are damaged: rot.c */
     PENDING_LINK,
@@ -539,6 +552,7 @@ void disk_gate(struct world *world, node_id_t id, const struct output *output,
                struct message *message);
 void disk_persist(struct world *world, node_id_t id, const struct output *output);
 uint64_t disk_time(struct world *world, node_id_t id);
+void disk_write_one(struct world *world, node_id_t id, const struct write *write);
 void disk_done(struct world *world, struct pending *pending);
 void disk_synced(struct world *world, struct pending *pending);
 void disk_crash(struct world *world, node_id_t id);

@@ -73,6 +73,7 @@ TESTS = {
     "roles_unchecked": ("test_rights", "a_request_is_refused_when_the_role_does_not_suffice"),
     "signatures_unchecked": ("test_signature", "a_signature_is_for_one_request_of_one_key_X13"),
     "replays_accepted": ("test_signature", "a_signature_is_taken_once_X13"),
+    "files_beyond_bundle": ("test_task_bundle", "what_lies_beside_it_is_refused"),
     "owners_unchecked": ("test_rights", "a_job_is_its_owners_the_admins_and_is_seen_by_who_watches_X14"),
     "commands_for_all": ("test_rights", "a_job_that_runs_commands_has_a_request_of_its_own_X14"),
     "image_loses_owners": ("test_state", "all_of_a_state_is_saved_and_loaded"),

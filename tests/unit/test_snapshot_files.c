@@ -10,7 +10,7 @@
 
 #include "clients/show/snapshot_json.h"
 #include "shared/snapshot/pack.h"
-#include "clients/command/snapshot_restore.h"
+#include "shared/snapshot/settle.h"
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
 #include "tests/harness/sound.h"
@@ -267,6 +267,33 @@ static void a_job_without_its_input_stays_behind_S15(void **state)
     snapshot_model_destroy(&model);
 }
 
+/* The tasks changed while the snapshot was packed, so they were packed before their turn. */
+static void tasks_come_behind_their_job_S15(void **state)
+{
+    (void)state;
+    struct snapshot_model *model = with_values(0);
+    struct restore_notes notes = {0};
+    struct message *tasks = message_new(MESSAGE_IMAGE_TASKS);
+    struct message *more = message_new(MESSAGE_IMAGE_TASKS_MORE), *got;
+    struct text why = {0};
+    tasks->as.image_tasks.job = more->as.image_tasks_more.job = SOUND_JOB;
+    tasks->as.image_tasks.total = 9;
+    struct slice parts[] = {pack_into(model, tasks), pack_into(model, more), {0}, {0}, {0}};
+    memcpy(parts + 2, model->checkpoint.at, 3 * sizeof *parts);
+    model->checkpoint.n = 0;
+    MODEL_APPEND(model, model->checkpoint, parts, 5);
+    assert_int_equal(settle_with(model, true, true, &notes), 5);
+    assert_int_equal(done_of(model), 3); /* the job is the first one */
+    static const enum message_type last[] = {MESSAGE_IMAGE_TASKS, MESSAGE_IMAGE_TASKS_MORE};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(codec_unpack(model->checkpoint.at[3 + i], &got, &why), OK);
+        assert_int_equal(got->type, last[i]);
+        message_drop(&got);
+    }
+    restore_notes_clear(&notes);
+    snapshot_model_destroy(&model);
+}
+
 static void a_partial_snapshot_says_what_it_would_lose_S12(void **state)
 {
     (void)state;
@@ -356,6 +383,7 @@ int main(void)
         cmocka_unit_test(a_job_without_its_values_restarts_S15),
         cmocka_unit_test(a_job_with_its_values_goes_on_S15),
         cmocka_unit_test(a_job_without_its_input_stays_behind_S15),
+        cmocka_unit_test(tasks_come_behind_their_job_S15),
         cmocka_unit_test(a_partial_snapshot_says_what_it_would_lose_S12),
         cmocka_unit_test(damaged_files_are_refused_X11),
         cmocka_unit_test(names_are_read_as_they_are_written_S8),

@@ -102,7 +102,8 @@ static void what_lies_beside_it_is_refused(void **state)
     hash_bytes(all, (size_t)bundle.head_len, bundle.head_hash); /* and says so: it is no list */
     assert_int_equal(bundle_file(&reader, &from, 5, &bundle, 0, &file, &why), ERR_CORRUPT);
     all[0]--;
-    all[4 + 7] = 0xff; /* a file that is longer than all of it */
+    bundle_reader_clear(&reader); /* of which it has the bytes as they were */
+    all[4 + 7] = 0xff;            /* a file that is longer than all of it */
     hash_bytes(all, (size_t)bundle.head_len, bundle.head_hash);
     assert_int_equal(bundle_file(&reader, &from, 5, &bundle, 0, &file, &why), ERR_CORRUPT);
     bundle_reader_clear(&reader);

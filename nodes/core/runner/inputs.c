@@ -255,8 +255,12 @@ static bool make_space(struct runner *runner, const struct task_order *order)
 /* This disk does not take them, or nobody has them. */
 static enum inputs_state lack_parts(struct runner *runner, enum input_state worst, const char **why)
 {
-    if (worst == INPUT_FAILED)
-        return lacking(runner, INPUTS_RETURN, why);
+    if (worst == INPUT_FAILED && MUTANT(lacking_file_begins))
+        return INPUTS_HERE;
+    if (worst == INPUT_FAILED) {
+        enum inputs_state state = lacking(runner, INPUTS_RETURN, why);
+        return MUTANT(lacking_file_is_failure) ? INPUTS_FAIL : state;
+    }
     lacking(runner, INPUTS_FAIL, why);
     if (worst == INPUT_FULL)
         *why = "disk full: no room for its files";
@@ -283,7 +287,7 @@ static enum inputs_state want_parts(struct runner *runner, const struct job *job
         worst = state > worst ? state : worst;
     }
     if (worst < INPUT_FAILED)
-        return worst == INPUT_HERE ? INPUTS_HERE : INPUTS_WAIT;
+        return worst == INPUT_HERE || MUTANT(files_not_awaited) ? INPUTS_HERE : INPUTS_WAIT;
     /* What is to begin now has its files now or fails; what waits may find more room then. */
     if (worst == INPUT_FULL && !now)
         return INPUTS_WAIT;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "shared/base/bytes.h"
+#include "shared/base/mutant.h"
 #include "shared/tasks/record.h"
 #include "shared/tasks/spec.h"
 
@@ -47,7 +48,7 @@ static void read_spec(struct task_input *input)
 static bool find(struct task_input *input, uint64_t place, struct slice *rest)
 {
     struct slice part;
-    if (place < input->place)
+    if (place < input->place && !MUTANT(records_never_back))
         input->place = input->offset = 0;
     *rest = (struct slice){input->bytes->at + input->offset, input->bytes->len - input->offset};
     for (; input->place < place; input->place++) {
@@ -102,8 +103,8 @@ bool needs_parts(const struct stored_value *value, const struct needs_range rang
         const struct stored_segment *segment = &value->segments[i];
         uint64_t to = from + segment->len;
         if (has_some(ranges[NEEDS_UPLOADS], from, to) || has_some(ranges[NEEDS_FILE], from, to)) {
-            if (*n == TASK_PARTS_MAX)
-                return false;
+            if (*n == TASK_PARTS_MAX || (*n && MUTANT(files_in_one_segment)))
+                return *n < TASK_PARTS_MAX;
             out[(*n)++] = (struct task_part){{value->id, segment->op}, from, segment->len};
         }
         from = to;
