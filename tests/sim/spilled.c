@@ -35,6 +35,10 @@ static int write_one(struct world *world, const struct pending *pending)
 {
     struct world_node *node = &world->nodes[pending->to];
     bool full = node->disk_full_until_us > world->now_us;
+    if (!full && world_chance(world, world->options.value_failures)) {
+        full = true; /* others had taken the room, and have given it back since */
+        node->spill_refused_us = world->now_us;
+    }
     world_count(world, full ? FAULT_SPILL_REFUSED : FAULT_SPILLED);
     if (full)
         return ERR_FULL;
@@ -107,6 +111,7 @@ void spilled_check(const struct world *world, node_id_t id)
                    held_memory_bytes(&worker->held), beyond);
     if (worker->pressed && !worker->unspillable &&
         node->disk_full_until_us + SECOND_US < world->now_us &&
+        node->spill_refused_us + SECOND_US < world->now_us &&
         held_memory_bytes(&worker->held) > limit + beyond)
         world_fail(world, "T22: a worker is short of memory when its disk has no room",
                    "node %u holds %" PRIu64 " bytes in memory", id,

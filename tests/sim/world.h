@@ -160,6 +160,7 @@ struct world_node {
     uint64_t disk_seq;             /* durable up to here in this incarnation */
     uint64_t disk_busy_us;
     uint64_t disk_slow_until_us, disk_slow_us; /* added to every persist until then */
+    uint64_t spill_refused_us;   /* when a value had no room there last, for a moment */
     uint64_t disk_full_until_us; /* only what the store's reserve is for is written before then */
     uint64_t disk_hung_until_us; /* nothing is finished before then */
     uint64_t disk_pieces, disk_moved_us; /* under way; when one was begun or finished last */
