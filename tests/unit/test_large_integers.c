@@ -13,6 +13,8 @@
 #include "nodes/work/integer.h"
 #include "nodes/work/integer_internal.h"
 #include "nodes/work/integer_transform.h"
+#include "shared/base/blob.h"
+#include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/random.h"
 
@@ -272,6 +274,49 @@ static void signs_are_those_of_gmp(void **state)
     gmp_randclear(random);
 }
 
+/* --- digits --- */
+
+static void write_both_ways(mpz_srcptr number)
+{
+    size_t room_bytes;
+    stop_flag stop = false;
+    struct blob *value = blob_new(mpz_size(number) * sizeof(mp_limb_t) + 1);
+    assert_true(integer_put(value, number));
+    assert_int_equal(integer_text_room(value, &room_bytes), OK);
+    struct blob *out = blob_new(room_bytes);
+    char *wanted = mpz_get_str(NULL, 10, number);
+    assert_true(integer_text_into(value, out, &stop));
+    assert_int_equal(out->len, strlen(wanted));
+    assert_memory_equal(out->at, wanted, out->len);
+    free(wanted);
+    blob_drop(&out);
+    blob_drop(&value);
+}
+
+/* Powers of ten and their neighbours: pieces of zeros and of nines, and a highest piece of one
+ * digit; of so many digits that quotients are longer than powers, which are prepared. */
+static void digits_are_those_of_gmp(void **state)
+{
+    (void)state;
+    static const unsigned long digits[] = {29999, 30000, 30001, 120001, 500000, 999999};
+    mpz_t number;
+    mpz_init(number);
+    for (size_t i = 0; i < sizeof digits / sizeof *digits; i++) {
+        mpz_ui_pow_ui(number, 10, digits[i]);
+        write_both_ways(number);
+        mpz_sub_ui(number, number, 1);
+        write_both_ways(number);
+        mpz_add_ui(number, number, 2);
+        mpz_neg(number, number);
+        write_both_ways(number);
+        struct number random = made(digits[i] / 19, RANDOM);
+        mpz_t view;
+        write_both_ways(integer_view(view, random));
+        unmade(random);
+    }
+    mpz_clear(number);
+}
+
 static void what_was_prepared_is_given_back(void **state)
 {
     (void)state;
@@ -293,6 +338,7 @@ int main(void)
         cmocka_unit_test(divisions_of_any_shape_are_gmps),
         cmocka_unit_test(divisions_at_the_edge_are_gmps),
         cmocka_unit_test(signs_are_those_of_gmp),
+        cmocka_unit_test(digits_are_those_of_gmp),
         cmocka_unit_test(what_was_prepared_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
