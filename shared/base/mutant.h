@@ -119,6 +119,7 @@
     X(commands_for_all, "a job that runs commands is submitted like any other (X14)")              \
     X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
     X(needs_unbounded, "a follower fetches all values that an entry names at once")                \
+    X(made_here_is_dropped, "a fetch that ends drops a value that was made here meanwhile (T22)")  \
     X(staged_is_not_held, "a file goes from the scratch disk while an attempt reads it")           \
     X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \
     X(candidacies_unlimited, "a candidate raises a voter's term as often as it likes (X15)")       \

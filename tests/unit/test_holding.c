@@ -297,6 +297,35 @@ static void a_copy_is_let_go_before_anything_is_written_T22(void **state)
     end(it);
 }
 
+static bool drops(const struct scene *it, op_id_t op)
+{
+    const struct outbox *out = &it->rooms->step.out;
+    for (size_t i = 0; i < out->n; i++)
+        if (out->at[i].kind == OUTPUT_DROP && out->at[i].drop.id.op == op)
+            return true;
+    return false;
+}
+
+/* Another attempt of the operand was executed here while it was fetched. When who waited gives up,
+ * the fetch ended, and took the value along that the worker went on to believe in (seed 2422). */
+static void what_is_made_here_while_it_is_fetched_stays_T22(void **state)
+{
+    (void)state;
+    struct scene *it = begin(0);
+    make(it, 1);
+    use(it, 10, 1, 2);
+    assert_null(held_find(&it->worker.held, (struct value_id){1, 2}));
+    make(it, 2);
+    forget_outputs(it);
+    it->rooms->step.now_us += 3600 * SECOND_US; /* it does not arrive */
+    worker_tick(&it->worker);
+    worker_check_invariants(&it->worker);
+    assert_null(it->worker.first);
+    assert_int_equal(state_of(it, 2), HELD_IN_MEMORY);
+    assert_false(drops(it, 2));
+    end(it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +339,7 @@ int main(void)
         cmocka_unit_test(a_file_that_cannot_be_read_is_a_value_that_is_lost_T22),
         cmocka_unit_test(what_is_let_go_leaves_the_disk_and_late_answers_mean_nothing_T22),
         cmocka_unit_test(a_copy_is_let_go_before_anything_is_written_T22),
+        cmocka_unit_test(what_is_made_here_while_it_is_fetched_stays_T22),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -329,15 +329,19 @@ void worker_value_ready(struct worker *worker, struct value_id id)
             holding_take(worker, id, work->waits[i].len, !work->waits[i].stays);
         }
     }
-    if (!wanted && !held_find(&worker->held, id))
+    if (!wanted && held_find(&worker->held, id))
+        holding_came_again(worker, id);
+    else if (!wanted)
         outbox_drop(&worker->step->out, USER_WORKER, id);
 }
 
-/* Nobody else waits for the operands that the operation still lacks: their fetches end. */
+/* Nobody else waits for the operands that the operation still lacks: their fetches end. One that
+ * was made here meanwhile stays: what comes of its fetch is of no use. */
 static void stop_fetches(struct worker *worker, struct work *work)
 {
     for (size_t i = 0; i < work->op.n_operands; i++)
-        if (work->waits[i].missing && !is_awaited(worker, work, work->op.operands[i].id))
+        if (work->waits[i].missing && !is_awaited(worker, work, work->op.operands[i].id) &&
+            (!held_find(&worker->held, work->op.operands[i].id) || MUTANT(made_here_is_dropped)))
             outbox_drop(&worker->step->out, USER_WORKER, work->op.operands[i].id);
 }
 
