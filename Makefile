@@ -378,6 +378,10 @@ $(B)/bench/history: $(B)/obj/tests/bench/history.o $(call lib,core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
 
+$(B)/bench/load: $(B)/obj/tests/bench/load.o $(call lib,clients snapshot tasks core bus wire base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
 .PHONY: bench
 bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...); what snapshots cost (BENCH_SNAPSHOT_ARGS=...); what keys cost (BENCH_KEYS_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(BENCH_ARGS)
