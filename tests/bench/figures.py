@@ -33,5 +33,5 @@ def put(path, section, figures):
 
 def options_of(options):
     """What a measurement was told, without where it was done."""
-    return {name: value for name, value in vars(options).items() if name not in ("json", "dir", "one") and value is not None
-            and not str(value).startswith("/")}
+    return {name: value for name, value in vars(options).items() if isinstance(value, (int, list, str))
+            and not isinstance(value, bool) and "/" not in str(value)}
