@@ -399,7 +399,7 @@ bench: all $(B)/bench/commits $(B)/bench/load ## everything that is compared: du
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/snapshots.py --dir $(B) $(json) $(BENCH_SNAPSHOT_ARGS)
 	@+$(sub_make) bench-keys
 	@+$(sub_make) bench-others
-	@+$(sub_make) failover FAILOVER_ARGS="$(json) --faults $(or $(BENCH_FAULTS),30)"
+	-@+$(sub_make) failover FAILOVER_ARGS="$(json) --faults $(or $(BENCH_FAULTS),30)"
 	$(if $(JSON),@$(PYTHON) -B tests/bench/plots.py '$(JSON)' '$(dir $(JSON))')
 
 .PHONY: bench-deps
@@ -408,7 +408,7 @@ bench-deps: # what is measured beside Conclave, and gnuplot: for who builds and 
 
 .PHONY: bench-others
 bench-others: bench-deps ## small jobs beside gearmand (Debian's) and a bare ROUTER, a factorial and a product beside GMP and FLINT in one process, in turn (OTHERS_ARGS='--rounds 5', JSON=FILE)
-	@+$(sub_make) all $(addprefix $(B)/bench/,load gearman_jobs router gmp_numbers)
+	@+$(sub_make) all $(addprefix $(B)/bench/,load commits gearman_jobs router gmp_numbers)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/others.py --dir $(B) $(json) $(OTHERS_ARGS)
 
 .PHONY: bench-plots

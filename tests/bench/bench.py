@@ -118,20 +118,20 @@ def main():
     figures.add_option(parser)
     options = parser.parse_args()
     top = pathlib.Path(tempfile.mkdtemp(prefix="bench.", dir=options.dir)).resolve()
-    measured = {variant: [] for variant in VARIANTS}
+    measured, commits = {variant: [] for variant in VARIANTS}, None
     try:
         print(f"{options.nodes} nodes, a broker and {options.clients} clients on "
               f"{os.cpu_count()} processors; {options.rounds} rounds, variants in turn")
         if options.commits:
-            print(f"this disk, LMDB alone: {disk_commits(options.commits, top / 'raw'):,.0f} "
-                  "synced commits/s, one after another")
+            commits = disk_commits(options.commits, top / "raw")
+            print(f"this disk, LMDB alone: {commits:,.0f} synced commits/s, one after another")
         for turn in range(options.rounds):
             for variant in VARIANTS[turn % 3:] + VARIANTS[:turn % 3]:
                 measured[variant].append(measure(variant, top / f"{variant}{turn}", options))
     finally:
         shutil.rmtree(top, ignore_errors=True)
     figures.put(options.json, "durability", {
-        "options": figures.options_of(options), "rounds": {variant: [dict(zip(NAMES, rates)) for rates in measured[variant]]
+        "options": figures.options_of(options), "disk_commits": commits, "rounds": {variant: [dict(zip(NAMES, rates)) for rates in measured[variant]]
                                                            for variant in VARIANTS}})
     print(f"\n{'':<26}{'median':>12}{'least':>12}{'most':>12}{'to fsync':>10}")
     show("operations/s", 0, measured)

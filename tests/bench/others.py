@@ -57,12 +57,13 @@ class Gearman:
         self.ports.release()
 
 
-def small_jobs(cluster, gearman, options):
-    """One round: each number by its name."""
+def small_jobs(cluster, gearman, raw, options):
+    """One round: each number by its name. What the disk gives at that moment is beside it: it is what holds up who waits for it."""
+    commits = bench.disk_commits(PROGRAMS / "commits", raw)
     load = bench.load(cluster, options.jobs, CLIENTS, WINDOW)
     return {"conclave": load["jobs_per_second"], "conclave_p50_ms": load["latency_ms"]["p50"],
             "conclave_p99_ms": load["latency_ms"]["p99"], "client_processor_s": load["processor_seconds"],
-            "gearmand": gearman.jobs_per_second(options.nodes - 1, options.jobs),
+            "disk_commits": commits, "gearmand": gearman.jobs_per_second(options.nodes - 1, options.jobs),
             "router_keys": said("router", CLIENTS, WINDOW, MESSAGES, BYTES, "keys"),
             "router": said("router", CLIENTS, WINDOW, MESSAGES, BYTES)}
 
@@ -83,7 +84,8 @@ def median_of(rounds, *names):
 def show(rounds, options):
     print(f"\n{'':<44}{'median':>10}{'least':>10}{'most':>10}{'ratio':>8}")
     base = median_of(rounds, "small", "conclave")[0]
-    for name, what in (("conclave", f"jobs/s, Conclave, {options.nodes} nodes, durable, keys"), ("gearmand", "jobs/s, gearmand, in memory"),
+    for name, what in (("conclave", f"jobs/s, Conclave, {options.nodes} nodes, durable, keys"),
+                       ("gearmand", "jobs/s, gearmand, in memory"), ("disk_commits", "synced commits/s, LMDB alone on that disk"),
                        ("router_keys", "round trips/s, ROUTER with keys"), ("router", "round trips/s, ROUTER")):
         row = median_of(rounds, "small", name)
         print(f"{what:<44}" + "".join(f"{value:>10,.0f}" for value in row) + f"{row[0] / base:>8.2f}")
@@ -116,7 +118,7 @@ def main():
         cluster.start().wait_healthy(30)
         jobs = [Job(cluster, options, name) for name in options.numbers]
         for number in range(options.rounds):
-            rounds.append({"small": small_jobs(cluster, gearman, options), "numbers": numbers(jobs)})
+            rounds.append({"small": small_jobs(cluster, gearman, top / f"raw{number}", options), "numbers": numbers(jobs)})
             print(f"  round {number + 1}: {rounds[-1]}", file=sys.stderr, flush=True)
     finally:
         cluster.close()

@@ -64,6 +64,7 @@ def small_jobs(path, others):
     draw(path, "Small jobs through four clients: a second (logarithmic)",
          data("rows", rows) + tics([label for _, label in SMALL]) + f"""set logscale y
 set yrange [100:*]
+set bmargin 4
 set boxwidth 0.5
 set style fill solid 0.6
 unset key
@@ -78,8 +79,9 @@ def numbers(path, others):
     rows = "".join(data(name, [(at, *summary([one["numbers"][job][name] for one in others["rounds"]]))
                                for at, job in enumerate(jobs)]) for name, _ in NUMBERS)
     draw(path, "Seconds until the value is known",
-         rows + tics([job.replace(":", " ") for job in jobs]) + "set yrange [0:*]\nset xrange [-0.6:*]\nset style fill solid 0.6\n"
-         "set key outside bottom center horizontal\n" + grouped(NUMBERS, ":2:3:4:(0.24) with boxerrorbars"))
+         rows + tics([job.replace(":", " ") for job in jobs]) + f"set xrange [-0.6:{len(jobs) - 0.4}]\n"
+         "set yrange [0:*]\nset style fill solid 0.6\n"
+         "set key outside bottom center horizontal maxrows 1\n" + grouped(NUMBERS, ":2:3:4:(0.24) with boxerrorbars"))
 
 
 def failover(path, measured):
@@ -89,8 +91,9 @@ def failover(path, measured):
     rows = "".join(data(name, [(at, seconds) for at, (kind, _) in enumerate(kinds) for seconds in found[kind, system]])
                    for name, system in plots)
     draw(path, "The leader's end until a write is answered, seconds (logarithmic)",
-         rows + tics([label for _, label in kinds]) + f"set logscale y\nset xrange [-0.6:{len(kinds) - 0.4}]\nset jitter spread 0.3\n"
-         "set key outside bottom center horizontal\n" + grouped(plots, ":2 with points pt 7 ps 0.6"))
+         rows + tics([label for _, label in kinds]) + f"set xrange [-0.6:{len(kinds) - 0.4}]\n"
+         "set logscale y\nset jitter spread 0.3\n"
+         "set key outside bottom center horizontal maxrows 1\n" + grouped(plots, ":2 with points pt 7 ps 0.6"))
 
 
 def main():
