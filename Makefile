@@ -374,7 +374,7 @@ $(B)/bench/commits: $(B)/obj/tests/bench/commits.o $(call lib,base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
-$(B)/bench/history: $(B)/obj/tests/bench/history.o $(call lib,core wire base)
+$(B)/bench/history: $(B)/obj/tests/bench/history.o $(call lib,tasks core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
 
