@@ -374,22 +374,53 @@ $(B)/bench/commits: $(B)/obj/tests/bench/commits.o $(call lib,base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
 
-$(B)/bench/history: $(B)/obj/tests/bench/history.o $(call lib,core wire base)
+$(B)/bench/history: $(B)/obj/tests/bench/history.o $(call lib,tasks core wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
 
+$(B)/bench/load: $(B)/obj/tests/bench/load.o $(call lib,clients snapshot tasks core bus wire base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+$(B)/bench/gearman_jobs: $(B)/obj/tests/bench/gearman_jobs.o $(call lib,base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) -lgearman $(PKG_LIBS)
+
+$(B)/bench/router: $(B)/obj/tests/bench/router.o $(call lib,base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(link) $(PKG_LIBS)
+
+# Where figures go: into one file, each measurement's beside the others'.
+json := $(if $(JSON),--json '$(abspath $(JSON))')
+
 .PHONY: bench
-bench: all $(B)/bench/commits ## what durability costs: operations/s and jobs/s with fsync, os and off (BENCH_ARGS=...); what snapshots cost (BENCH_SNAPSHOT_ARGS=...); what keys cost (BENCH_KEYS_ARGS=...)
-	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(BENCH_ARGS)
-	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/snapshots.py --dir $(B) $(BENCH_SNAPSHOT_ARGS)
+bench: all $(B)/bench/commits $(B)/bench/load ## everything that is compared: durability (BENCH_ARGS=...), snapshots (BENCH_SNAPSHOT_ARGS=...), keys, gearmand, GMP, FLINT, ROUTER, etcd (BENCH_FAULTS=30; root), into JSON=FILE and plots beside it
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(json) $(BENCH_ARGS)
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/snapshots.py --dir $(B) $(json) $(BENCH_SNAPSHOT_ARGS)
 	@+$(sub_make) bench-keys
+	@+$(sub_make) bench-others
+	-@+$(sub_make) failover FAILOVER_ARGS="$(json) --faults $(or $(BENCH_FAULTS),30)"
+	$(if $(JSON),@$(PYTHON) -B tests/bench/plots.py '$(JSON)' '$(dir $(JSON))')
+
+.PHONY: bench-deps
+bench-deps: # what is measured beside Conclave, and gnuplot: for who builds and tests these are not needed
+	@sh tests/tools/deps.sh build bench
+
+.PHONY: bench-others
+bench-others: bench-deps ## small jobs beside gearmand (Debian's) and a bare ROUTER, a factorial and a product beside GMP and FLINT in one process, in turn (OTHERS_ARGS='--rounds 5', JSON=FILE)
+	@+$(sub_make) all $(addprefix $(B)/bench/,load commits gearman_jobs router gmp_numbers)
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/others.py --dir $(B) $(json) $(OTHERS_ARGS)
+
+.PHONY: bench-plots
+bench-plots: bench-deps ## SVG of the figures in JSON=FILE, into PLOTS=DIR (docs/plots)
+	@$(PYTHON) -B tests/bench/plots.py '$(JSON)' '$(or $(PLOTS),docs/plots)'
 
 .PHONY: bench-keys
-bench-keys: all ## what keys cost: jobs/s, operations/s, transfers/s and failover beside --insecure (BENCH_KEYS_ARGS='--nodes 3 6')
-	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/keys.py --dir $(B) $(BENCH_KEYS_ARGS)
+bench-keys: all $(B)/bench/load ## what keys cost: jobs/s, operations/s, transfers/s and failover beside --insecure (BENCH_KEYS_ARGS='--nodes 3 6')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/keys.py --dir $(B) $(json) $(BENCH_KEYS_ARGS)
 
 .PHONY: bench-history
-bench-history: all $(B)/bench/history ## does anything get slower as jobs pile up? (HISTORY_ARGS='--marks 20000 100000', HISTORY_KEPT='1000 10000 100000')
+bench-history: all $(B)/bench/history $(B)/bench/load ## does anything get slower as jobs pile up? (HISTORY_ARGS='--marks 20000 100000', HISTORY_KEPT='1000 10000 100000')
 	@$(B)/bench/history $(or $(HISTORY_KEPT),1000 10000 100000)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/history.py --dir $(B) $(HISTORY_ARGS)
 
@@ -438,8 +469,8 @@ bench-large: all $(B)/bench/gmp_factorial ## 10000000! ten times beside GMP in o
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/large.py --gmp '$(abspath $(B))/bench/gmp_factorial' --dir $(B) $(LARGE_ARGS)
 
 .PHONY: compare
-compare: all ## BEFORE=DIR: operations/s, jobs/s and idle processor time beside another build's programs, in turn
-	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/compare.py '$(BEFORE)' --dir $(B) $(BENCH_ARGS)
+compare: all $(B)/bench/load ## BEFORE=DIR: operations/s, jobs/s and idle processor time beside another build's programs, in turn
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_BENCH='$(abspath $(B))/bench' $(PYTHON) -B tests/bench/compare.py '$(BEFORE)' --dir $(B) $(BENCH_ARGS)
 
 # --- The demonstration --------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ The same machine, the same minute, the variants in turn, each with a fresh clust
 is the ratios. Nothing here fails because something is slow.
 """
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -12,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 
@@ -20,88 +20,31 @@ import msgpack
 import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
+import figures  # noqa: E402
 import harness  # noqa: E402  (it lies beside the cluster tests)
 import locks    # noqa: E402
 
 VARIANTS = ("fsync", "os", "off")
+NAMES = ("operations_per_second", "jobs_per_second", "accepted_ms")
 LONE_SUBMITS = 100
 AGAIN = 0.01  # seconds after a refusal that passes
-TINY = "10"  # of the many jobs: four operations and a conversion
+TINY, TINY_RESULT = "10", "3628800"  # of the many jobs: four operations and a conversion
 
 
-class Submitter(threading.Thread):
-    """One client: keeps `window` jobs on their way, each from its submit to its result."""
-
-    def __init__(self, address, jobs, window):
-        super().__init__()
-        self.address, self.left, self.window = address, jobs, window
-        self.asked, self.open, self.done, self.failed = 0, {}, 0, None
-        self.again = []  # refused for the moment: when to ask again, and what
-
-    def ask(self, dealer, body):
-        self.asked += 1
-        body["request"] = self.asked
-        self.open[self.asked] = body
-        dealer.send(msgpack.packb(body))
-
-    def submit(self, dealer):
-        self.left -= 1
-        self.ask(dealer, {"type": "submit", "key": str(uuid.uuid4()), "kind": "factorial",
-                          "spec": TINY})
-
-    def take(self, dealer, answer):
-        request = self.open.pop(answer["request"], None)
-        if request is None:
-            return  # answered before: it was asked twice
-        if answer["type"] == "error" and answer["code"] in ("busy", "unavailable",
-                                                            "not_coordinator"):
-            self.again.append((time.monotonic() + AGAIN, request))
-            return
-        row = answer["jobs"][0]
-        if row["state"] in ("queued", "running"):
-            self.ask(dealer, {"type": "job_get", "job": row["job"], "wait_ms": 5000})
-            return
-        assert row["text"] == "3628800", row
-        self.done += 1
-        if self.left:
-            self.submit(dealer)
-
-    def run(self):
-        context = zmq.Context()
-        dealer = context.socket(zmq.DEALER)
-        dealer.linger = 0
-        locks.connect(dealer, self.address)
-        wanted = self.left
-        try:
-            for _ in range(min(self.window, self.left)):
-                self.submit(dealer)
-            while self.done < wanted:
-                left = self.again[0][0] - time.monotonic() if self.again else 1
-                if dealer.poll(max(0, 1000 * left)):
-                    self.take(dealer, msgpack.unpackb(dealer.recv_multipart()[0]))
-                    continue
-                if self.again:
-                    self.ask(dealer, self.again.pop(0)[1])
-                    continue
-                for body in self.open.values():  # lost with a coordinator
-                    dealer.send(msgpack.packb(body))
-        except Exception as problem:  # pylint: disable=broad-except
-            self.failed = problem
-        dealer.close()
-        context.term()
+def load(cluster, jobs, clients, window):
+    """Tiny jobs through so many clients at once, each from its submit to its result: what the program tests/bench/load.c says."""
+    program = pathlib.Path(os.environ.get("CONCLAVE_BENCH") or harness.BIN.parent / "bench") / "load"
+    done = subprocess.run([program, "--clients", str(clients), "--window", str(window), "--jobs", str(jobs), "factorial", TINY],
+                          env=cluster.environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f"load: {done.stderr}{done.stdout}")
+    said = json.loads(done.stdout)
+    assert said["jobs"] == jobs and said["result"] == TINY_RESULT, said
+    return said
 
 
 def jobs_per_second(cluster, options):
-    each = options.jobs // options.clients
-    clients = [Submitter(cluster.broker, each, options.window) for _ in range(options.clients)]
-    began = time.monotonic()
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
-        if client.failed:
-            raise client.failed
-    return each * len(clients) / (time.monotonic() - began)
+    return load(cluster, options.jobs, options.clients, options.window)["jobs_per_second"]
 
 
 def operations_per_second(cluster, options):
@@ -172,20 +115,24 @@ def main():
     parser.add_argument("--window", type=int, default=64, help="jobs on their way, each client")
     parser.add_argument("--dir", default=".", help="a directory on the disk that is measured")
     parser.add_argument("--commits", help="the program of tests/bench/commits.c")
+    figures.add_option(parser)
     options = parser.parse_args()
     top = pathlib.Path(tempfile.mkdtemp(prefix="bench.", dir=options.dir)).resolve()
-    measured = {variant: [] for variant in VARIANTS}
+    measured, commits = {variant: [] for variant in VARIANTS}, None
     try:
         print(f"{options.nodes} nodes, a broker and {options.clients} clients on "
               f"{os.cpu_count()} processors; {options.rounds} rounds, variants in turn")
         if options.commits:
-            print(f"this disk, LMDB alone: {disk_commits(options.commits, top / 'raw'):,.0f} "
-                  "synced commits/s, one after another")
+            commits = disk_commits(options.commits, top / "raw")
+            print(f"this disk, LMDB alone: {commits:,.0f} synced commits/s, one after another")
         for turn in range(options.rounds):
             for variant in VARIANTS[turn % 3:] + VARIANTS[:turn % 3]:
                 measured[variant].append(measure(variant, top / f"{variant}{turn}", options))
     finally:
         shutil.rmtree(top, ignore_errors=True)
+    figures.put(options.json, "durability", {
+        "options": figures.options_of(options), "disk_commits": commits, "rounds": {variant: [dict(zip(NAMES, rates)) for rates in measured[variant]]
+                                                           for variant in VARIANTS}})
     print(f"\n{'':<26}{'median':>12}{'least':>12}{'most':>12}{'to fsync':>10}")
     show("operations/s", 0, measured)
     show("jobs/s", 1, measured)

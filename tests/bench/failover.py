@@ -28,6 +28,7 @@ sys.path[:0] = [str(HERE.parent / "chaos"), str(HERE.parent / "cluster")]
 import msgpack                            # noqa: E402
 import zmq                                # noqa: E402
 
+import figures                            # noqa: E402
 import harness                            # noqa: E402
 import locks                              # noqa: E402
 import net                                # noqa: E402
@@ -309,7 +310,7 @@ def main():
     parser.add_argument("--faults", type=int, default=200, help="of each kind, for each system")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--dir", default=".", help="a directory on the disk that is used")
-    parser.add_argument("--json", help="all that was measured goes there")
+    figures.add_option(parser)
     parser.add_argument("--seed", type=int, default=1)
     for name in ("--one", "--kind"):
         parser.add_argument(name, help=argparse.SUPPRESS)
@@ -335,9 +336,8 @@ def main():
             show({key: seconds for key, seconds in measured.items() if key[0] == kind})
     finally:
         shutil.rmtree(top, ignore_errors=True)
-        if options.json:
-            pathlib.Path(options.json).write_text(json.dumps([{"kind": kind, "system": name, "seconds": seconds}
-                                                              for (kind, name), seconds in measured.items()]))
+        figures.put(options.json, "failover", {"options": figures.options_of(options), "rounds": [
+            {"kind": kind, "system": name, "seconds": seconds} for (kind, name), seconds in measured.items()]})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 /* gmp_numbers.c - what jobs on numbers take in one process by GMP alone: what a cluster is measured
  * against.
  *
+ *     gmp_numbers factorial N    seconds until N! is known
  *     gmp_numbers product N      N integers of 64 bits: seconds until the product is known
  *     gmp_numbers batch-gcd N    N moduli of 2,048 bits: seconds until it is known which share
  *     gmp_numbers pi DECIMALS    seconds until the digits are known as a number
+ *     gmp_numbers flint-factorial N, flint-product N    the same by FLINT
  *     gmp_numbers integers N     prints the integers of `product`, a line each
  *     gmp_numbers moduli N       prints the moduli of `batch-gcd`, in hexadecimal
  *     gmp_numbers rows N         prints what is to be found in them, as `conclave` does into a pipe
@@ -13,6 +15,8 @@
  * known what is to be found, and a million moduli are made in half a minute, where primes of 1,024
  * bits would take a day. Planted are 200 pairs that share a half, 20 that are equal, and one
  * modulus that has one half of each of two others; fewer of them in less than 2,210 moduli. */
+#include <flint/flint.h>
+#include <flint/fmpz.h>
 #include <gmp.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -175,6 +179,38 @@ static void product(const mpz_t *numbers, size_t n, mpz_t out)
     mpz_clear(right);
 }
 
+static void flint_product(const fmpz *numbers, size_t n, fmpz_t out)
+{
+    if (n == 1) {
+        fmpz_set(out, numbers);
+        return;
+    }
+    fmpz_t right;
+    fmpz_init(right);
+    flint_product(numbers, n / 2, out);
+    flint_product(numbers + n / 2, n - n / 2, right);
+    fmpz_mul(out, out, right);
+    fmpz_clear(right);
+}
+
+/* As measure(): FLINT's own numbers are made before the clock starts. */
+static int measure_flint(bool factorial, uint64_t n)
+{
+    mpz_t *given = factorial ? NULL : make_integers(n);
+    fmpz *numbers = mem_new(factorial ? 1 : n, sizeof *numbers); /* zeros, as fmpz_init() makes */
+    for (uint64_t i = 0; given && i < n; i++)
+        fmpz_set_mpz(numbers + i, given[i]);
+    fmpz_t out;
+    fmpz_init(out);
+    uint64_t start_us = clock_now_us();
+    if (factorial)
+        fmpz_fac_ui(out, n);
+    else
+        flint_product(numbers, n, out);
+    printf("%.3f\n", (double)(clock_now_us() - start_us) / SECOND_US);
+    return 0;
+}
+
 /* The tree of products, whose levels all stay in memory: node i of a level has the nodes 2i and
  * 2i + 1 of the one below. */
 struct tree {
@@ -280,8 +316,9 @@ static int print_numbers(mpz_t *numbers, size_t n, int base)
 
 static int measure(const char *job, uint64_t n)
 {
-    bool gcd = !strcmp(job, "batch-gcd"), is_pi = !strcmp(job, "pi");
-    mpz_t *numbers = gcd ? make_moduli(n) : is_pi ? NULL : make_integers(n), out;
+    bool gcd = !strcmp(job, "batch-gcd"), is_pi = !strcmp(job, "pi"),
+         factorial = !strcmp(job, "factorial");
+    mpz_t *numbers = gcd ? make_moduli(n) : is_pi || factorial ? NULL : make_integers(n), out;
     size_t shared = 0, groups = layout_of(n).groups;
     mpz_init(out);
     uint64_t start_us = clock_now_us();
@@ -289,6 +326,8 @@ static int measure(const char *job, uint64_t n)
         shared = count_shared(numbers, n);
     else if (is_pi)
         pi(n, out);
+    else if (factorial)
+        mpz_fac_ui(out, n);
     else
         product((const mpz_t *)numbers, n, out);
     printf("%.3f\n", (double)(clock_now_us() - start_us) / SECOND_US);
@@ -308,8 +347,13 @@ int main(int n_arguments, char **arguments)
         return print_numbers(make_moduli(n), n, 16);
     if (n && !strcmp(job, "rows"))
         return print_rows(make_moduli(n), n);
-    if (n && (!strcmp(job, "product") || !strcmp(job, "batch-gcd") || !strcmp(job, "pi")))
+    if (n && !strncmp(job, "flint-", 6) &&
+        (!strcmp(job + 6, "product") || !strcmp(job + 6, "factorial")))
+        return measure_flint(!strcmp(job + 6, "factorial"), n);
+    if (n && (!strcmp(job, "factorial") || !strcmp(job, "product") || !strcmp(job, "batch-gcd") ||
+              !strcmp(job, "pi")))
         return measure(job, n);
-    fprintf(stderr, "usage: gmp_numbers product|batch-gcd|pi|integers|moduli|rows N\n");
+    fprintf(stderr, "usage: gmp_numbers "
+                    "[flint-]factorial|[flint-]product|batch-gcd|pi|integers|moduli|rows N\n");
     return 2;
 }

@@ -50,36 +50,41 @@ def conclave(cluster, *words):
 
 
 class Job:
-    """Integers of a kind of job, which the cluster has as a value."""
+    """A kind of job and how large it is; its integers, if it has some, are a value that the cluster has."""
 
     def __init__(self, cluster, options, name):
         self.kind, size = name.split(":")
         self.cluster, self.options, self.name, self.n = cluster, options, name, int(size)
-        what, more = INPUTS[self.kind]
-        self.path = cluster.dir / f"{what}{size}"
-        self.path.write_text(gmp(options, what, size), encoding="ascii")
+        self.value, self.upload, self.runs, self.references = None, 0, [], []
+        if self.kind in INPUTS:
+            self.put(*INPUTS[self.kind], size)
+
+    def put(self, what, more, size):
+        self.path = self.cluster.dir / f"{what}{size}"
+        self.path.write_text(gmp(self.options, what, size), encoding="ascii")
         began = time.monotonic()
-        self.value = json.loads(conclave(cluster, "value", "put", "--json", "--format", "integers", *more, self.path))
+        self.value = json.loads(conclave(self.cluster, "value", "put", "--json", "--format", "integers", *more, self.path))
         self.upload = time.monotonic() - began
-        self.runs, self.references = [], []
 
     def spec(self):
+        if not self.value:
+            return str(self.n)
         numbers = [self.value[name] for name in ("segments", "items", "bytes")]
         return " ".join(map(str, numbers + [0] * 3 * (self.kind == "batch-gcd")))
 
     def run(self, last):
-        """Seconds from the submit until the result is known."""
+        """Seconds from the submit until the result is known: the value, or the rows of a batch-gcd."""
         pids = [process.pid for process in self.cluster.nodes.values()]
         talk, known, busy, began = Conversation(self.cluster), None, busy_s(pids), time.monotonic()
         # Not by starting commands: fifty a second would take half a processor.
-        number = talk.ask(type="submit", key=str(uuid.uuid4()), kind=self.kind, spec=self.spec(),
-                          inputs=[{"value": harness.job_number(self.value["id"])}])["jobs"][0]["job"]
+        inputs = {"inputs": [{"value": harness.job_number(self.value["id"])}]} if self.value else {}
+        number = talk.ask(type="submit", key=str(uuid.uuid4()), kind=self.kind, spec=self.spec(), **inputs)["jobs"][0]["job"]
         job = f"{number >> 40}-{number & (1 << 40) - 1}"
         while True:
             row = talk.ask(type="job_get", job=number, wait_ms=LOOK_MS)["jobs"][0]
             if not known and row["done"] == row["total"]:
                 known = time.monotonic() - began
-                if self.kind == "product" and not last:
+                if self.kind != "batch-gcd" and not last:
                     conclave(self.cluster, "job", "cancel", job)  # its text is another measurement
                     break
             if row["state"] not in ("queued", "running"):
@@ -88,7 +93,7 @@ class Job:
         whole = time.monotonic() - began
         talk.close()
         shown = conclave(self.cluster, "job", "show", job, "--timing", *(["--ops"] if self.options.ops else []))
-        return known if self.kind == "product" else whole, job, shown
+        return whole if self.kind == "batch-gcd" else known, job, shown
 
     def is_right(self, job):
         result = self.cluster.dir / "result"
@@ -96,8 +101,8 @@ class Job:
         if self.kind == "batch-gcd":
             return result.read_text().strip() == gmp(self.options, "rows", self.n).strip()
         wanted, found = 1, 0
-        for line in self.path.read_text().split():
-            wanted = wanted * int(line) % PRIME
+        for factor in map(int, self.path.read_text().split()) if self.value else range(2, self.n + 1):
+            wanted = wanted * factor % PRIME
         text = result.read_text().strip().split("=")[-1]
         for at in range(0, len(text), DIGITS // 64):
             part = text[at:at + DIGITS // 64]

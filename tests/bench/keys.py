@@ -12,6 +12,7 @@ import time
 
 import bench
 import failover
+import figures
 from bench import harness
 
 VARIANTS = ("keys", "insecure")
@@ -87,6 +88,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=3, help="of transfers")
     parser.add_argument("--kills", type=int, default=8, help="of the coordinator, each time")
     parser.add_argument("--dir", default=".", help="a directory on the disk that is measured")
+    figures.add_option(parser)
     options = parser.parse_args()
     top = pathlib.Path(tempfile.mkdtemp(prefix="bench.", dir=options.dir)).resolve()
     measured = {nodes: {variant: [] for variant in VARIANTS} for nodes in options.nodes}
@@ -99,6 +101,7 @@ def main():
                     measured[nodes][variant].append(measure(variant, top / f"{variant}{nodes}.{turn}", nodes, options))
     finally:
         shutil.rmtree(top, ignore_errors=True)
+    figures.put(options.json, "keys", {"options": figures.options_of(options), "rounds": measured})
     print(f"\n{'':<35}{'median':>12}{'least':>12}{'most':>12}{'to insecure':>13}")
     for nodes in options.nodes:
         show(nodes, measured[nodes])

@@ -17,6 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cluster"))
+import figures  # noqa: E402
 import harness  # noqa: E402  (it lies beside the cluster tests)
 from snapshots import Asker, Snapshot  # noqa: E402
 
@@ -144,6 +145,7 @@ def main():
     parser.add_argument("--accounts", type=int, default=100)
     parser.add_argument("--window", type=int, default=256)
     parser.add_argument("--dir", default=".", help="a directory on the disk that is measured")
+    figures.add_option(parser)
     options = parser.parse_args()
     top = pathlib.Path(tempfile.mkdtemp(prefix="bench.", dir=options.dir)).resolve()
     print(f"snapshots: {options.nodes} nodes, a broker and bank load with {options.window} on their way, on "
@@ -154,6 +156,8 @@ def main():
     finally:
         cluster.close()
         shutil.rmtree(top, ignore_errors=True)
+    figures.put(options.json, "snapshots", {"options": figures.options_of(options), "transfers_per_second": rates,
+                                            "snapshot_ms": {what: taken[what].ms for what in taken}})
     print(f"\n{'transfers/s, snapshots':<28}{'median':>10}{'least':>10}{'most':>10}{'to none':>10}")
     base = statistics.median(rates["none"])
     for variant in VARIANTS:

@@ -3,6 +3,8 @@
 #   build    compiler and libraries        test    what the tests need on top
 #   format   clang-format                  compose a docker engine from the distribution
 #   fuzz     clang with its fuzzer         web      a browser and promtool; without them their tests are skipped
+#   bench    what is measured beside Conclave, and what draws the figures; only `make bench` wants these.
+#            The packages of gearmand and etcd start their services, as Debian's do
 # Silent and quick when nothing is missing. On Debian and Ubuntu the missing packages are installed
 # (as root, or through sudo); elsewhere, and without the right to, they are named and the exit status is 1.
 set -eu
@@ -41,6 +43,10 @@ fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 web     cmd:chromium        chromium
 web     cmd:promtool        prometheus
+bench   cmd:gearmand        gearman-job-server
+bench   hdr:libgearman/gearman.h libgearman-dev
+bench   cmd:etcd            etcd-server
+bench   cmd:gnuplot         gnuplot-nox
 compose cmd:dockerd         docker.io
 compose cmd:docker-compose  docker-compose
 compose cmd:debootstrap     debootstrap
