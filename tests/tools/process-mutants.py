@@ -6,6 +6,7 @@ that must find it.
 
 The programs and unit tests of build/mutants are used; MUTANT_PLANTED plants. A test that is skipped has found nothing.
 """
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -119,6 +120,24 @@ def run(mutant, test):
     return "survived", output
 
 
+def is_alone(mutant):
+    """Its test wants the machine to itself (pytest's mark `alone`), or says how long something may take."""
+    test = TESTS[mutant]
+    return not isinstance(test, tuple) and "mark.alone" in pathlib.Path(test.split("::")[0]).read_text(encoding="utf-8")
+
+
+def judge(mutant):
+    """Says how its test ended; True when it found the bug."""
+    began = time.monotonic()
+    verdict, how = run(mutant, TESTS[mutant])
+    name = TESTS[mutant][1] if isinstance(TESTS[mutant], tuple) else TESTS[mutant].split("::")[1]
+    if verdict == "found":
+        print(f"caught  {mutant:<24} {name} {how} ({time.monotonic() - began:.0f} s)", flush=True)
+    else:
+        print(f"FAIL    {mutant:<24} {name} did not find it:\n{how}", flush=True)
+    return verdict == "found"
+
+
 def main():
     names = sys.argv[1:]
     results = names.pop(names.index("--results") + 1) if "--results" in names else None
@@ -126,21 +145,16 @@ def main():
     unknown = set(listed()) ^ set(TESTS)
     if unknown:
         sys.exit(f"process-mutants: a bug without a test, or a test without a bug: {', '.join(sorted(unknown))}")
-    survived = 0
-    for mutant in names or listed():
-        began = time.monotonic()
-        verdict, how = run(mutant, TESTS[mutant])
-        name = TESTS[mutant][1] if isinstance(TESTS[mutant], tuple) else TESTS[mutant].split("::")[1]
-        if verdict == "found":
-            print(f"caught  {mutant:<24} {name} {how} ({time.monotonic() - began:.0f} s)", flush=True)
-            continue
-        survived += 1
-        print(f"FAIL    {mutant:<24} {name} did not find it:\n{how}", flush=True)
-    caught = len(names or listed()) - survived
-    print(f"process mutants: {caught} caught, {survived} survived")
+    names = names or listed()
+    # As many at a time as there are processors, as the tests on real processes are run: they wait more than they compute.
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        found = list(pool.map(judge, [name for name in names if not is_alone(name)]))
+    found += [judge(name) for name in names if is_alone(name)]
+    caught = sum(found)
+    print(f"process mutants: {caught} caught, {len(names) - caught} survived")
     if results:
-        pathlib.Path(results).write_text(f"{caught} {survived}\n", encoding="utf-8")
-    return 1 if survived else 0
+        pathlib.Path(results).write_text(f"{caught} {len(names) - caught}\n", encoding="utf-8")
+    return 0 if all(found) else 1
 
 
 if __name__ == "__main__":
