@@ -73,7 +73,7 @@ static void queue_add(struct queue *queue, struct task *task)
 
 static void queue_add_first(struct queue *queue, struct task *task)
 {
-    task->mail.next = &queue->first->mail;
+    task->mail.next = queue->first ? &queue->first->mail : NULL;
     if (!queue->first)
         queue->last = task;
     queue->first = task;
