@@ -8,7 +8,7 @@ import msgpack
 import pytest
 
 import harness
-from harness import memory, request, seconds, wait_for
+from harness import SANITIZED, memory, request, seconds, wait_for
 
 CREDIT, CHUNK, SEGMENT = 8, 512 << 10, 8 << 20
 SENT = 1000  # chunks, 500 MiB
@@ -90,7 +90,7 @@ def test_who_never_reads_has_eight_chunks_under_way_W5(cluster):
     assert {one["reason"] for one in answers} == {"busy: so many chunks of this client are not answered as it may have"}
     assert {one["request"] for one in answers} == set(range(CREDIT + 1, SENT + 1))
     print(f"{SENT} chunks of 512 KiB: the broker grew by {grown >> 20} MiB")
-    assert grown < 48 << 20, grown
+    assert SANITIZED or grown < 48 << 20, grown  # sanitizers keep what is freed
     flood.insist(range(1, CREDIT + 1))
     cluster.wait_served()
     again = refused(cluster)
