@@ -168,9 +168,9 @@ static void split(double *out, size_t digits, struct number number)
 static int64_t rounded(double x)
 {
     double sum = x + ROUNDING;
-    int64_t bits;
+    uint64_t bits;
     memcpy(&bits, &sum, sizeof bits);
-    return bits - ROUNDING_BITS;
+    return (int64_t)(bits - ROUNDING_BITS); /* of a sum that is too large anything, but defined */
 }
 
 /* Two sums, which stand the other way round, as one. Those of a hostile operand may not fit, and

@@ -33,6 +33,17 @@ def operations(cluster, job):
     return cluster.json("job", "show", job)["operations"]
 
 
+def in_the_midst(make_cluster, tmp_path):
+    """A cluster whose product has some large live results, and its job."""
+    cluster = make_cluster(nodes=3, slots=1, delay="200ms").start()
+    cluster.wait_healthy()
+    numbers = tmp_path / "numbers.txt"
+    numbers.write_text("".join(f"{7 + i}{'3' * DIGITS}\n" for i in range(NUMBERS)))
+    job = cluster.json("submit", "product", f"@{numbers}", "--no-wait", timeout=60)["id"]
+    wait_for(lambda: operations(cluster, job)["done"] >= 18, 30, "two products of four are done")
+    return cluster, job
+
+
 def export(cluster, tmp_path):
     picture = tmp_path / "picture.json"
     done = cluster.conclave("snapshot", "export", cluster.ok("snapshot", "take").strip(), picture)
@@ -41,12 +52,7 @@ def export(cluster, tmp_path):
 
 
 def test_a_product_goes_on_from_its_large_live_results_S15(make_cluster, tmp_path):
-    cluster = make_cluster(nodes=3, slots=1, delay="200ms").start()
-    cluster.wait_healthy()
-    numbers = tmp_path / "numbers.txt"
-    numbers.write_text("".join(f"{7 + i}{'3' * DIGITS}\n" for i in range(NUMBERS)))
-    job = cluster.json("submit", "product", f"@{numbers}", "--no-wait", timeout=60)["id"]
-    wait_for(lambda: operations(cluster, job)["done"] >= 18, 30, "two products of four are done")
+    cluster, job = in_the_midst(make_cluster, tmp_path)
     picture = export(cluster, tmp_path)
     values = list((tmp_path / "picture.json.values").iterdir())
     assert len([v for v in values if v.stat().st_size > 250_000]) >= 2, values
@@ -113,12 +119,7 @@ def tree(path):
 
 
 def test_a_product_goes_on_from_values_that_were_fetched_by_the_snapshots_id_S15(make_cluster, tmp_path):
-    cluster = make_cluster(nodes=3, slots=1, delay="200ms").start()
-    cluster.wait_healthy()
-    numbers = tmp_path / "numbers.txt"
-    numbers.write_text("".join(f"{7 + i}{'3' * DIGITS}\n" for i in range(NUMBERS)))
-    job = cluster.json("submit", "product", f"@{numbers}", "--no-wait", timeout=60)["id"]
-    wait_for(lambda: operations(cluster, job)["done"] >= 18, 30, "two products of four are done")
+    cluster, job = in_the_midst(make_cluster, tmp_path)
     fresh = make_cluster(nodes=3)
     snapshot = cluster.ok("snapshot", "take").strip()
     done = cluster.conclave("snapshot", "restore", snapshot, "--dir", ready(fresh), timeout=60)
