@@ -270,7 +270,7 @@ check-format: ## clang-format would change nothing
 test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
 	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
 
-test-cluster: all shims $(B)/chaos/switch $(B)/bench/gmp_numbers ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
+test-cluster: all shims $(B)/chaos/switch $(addprefix $(B)/bench/,gmp_numbers load commits history) ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' $(PYTEST_ARGS)
 

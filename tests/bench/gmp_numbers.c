@@ -207,7 +207,7 @@ static int measure_flint(bool factorial, uint64_t n)
         fmpz_fac_ui(out, n);
     else
         flint_product(numbers, n, out);
-    printf("%.3f\n", (double)(clock_now_us() - start_us) / SECOND_US);
+    printf("%.6f\n", (double)(clock_now_us() - start_us) / SECOND_US);
     return 0;
 }
 
@@ -330,7 +330,7 @@ static int measure(const char *job, uint64_t n)
         mpz_fac_ui(out, n);
     else
         product((const mpz_t *)numbers, n, out);
-    printf("%.3f\n", (double)(clock_now_us() - start_us) / SECOND_US);
+    printf("%.6f\n", (double)(clock_now_us() - start_us) / SECOND_US);
     if (!gcd || shared == 2 * groups + (groups > 0))
         return 0;
     fprintf(stderr, "%zu share a factor, and %zu should\n", shared, 2 * groups + 1);
