@@ -1,7 +1,7 @@
 """make bench-jobs: jobs on numbers on one cluster with keys, beside GMP in one process, in turn.
 
   jobs.py [--jobs product:1000000 batch-gcd:50000 ...] [--rounds 3] [--nodes 6] [--slots N] [--gmp PROGRAM] [--dir DIR]
-          [--memory-limit SIZE] [--no-gmp] [--json]
+          [--memory-limit SIZE] [--max-result SIZE] [--no-gmp] [--json]
 
 The inputs are uploaded first, once, and how long that takes is said. Then each round has GMP's run and the cluster's: of a
 product from the submit until its value is known (no text, as GMP), of a batch-gcd from the submit until its rows are there.
@@ -79,7 +79,10 @@ class Job:
         talk, known, busy, began = Conversation(self.cluster), None, busy_s(pids), time.monotonic()
         # Not by starting commands: fifty a second would take half a processor.
         inputs = {"inputs": [{"value": harness.job_number(self.value["id"])}]} if self.value else {}
-        number = talk.ask(type="submit", key=str(uuid.uuid4()), kind=self.kind, spec=self.spec(), **inputs)["jobs"][0]["job"]
+        answer = talk.ask(type="submit", key=str(uuid.uuid4()), kind=self.kind, spec=self.spec(), **inputs)
+        if "jobs" not in answer:
+            raise SystemExit(f"{self.name}: {answer['reason']}")
+        number = answer["jobs"][0]["job"]
         job = f"{number >> 40}-{number & (1 << 40) - 1}"
         while True:
             row = talk.ask(type="job_get", job=number, wait_ms=LOOK_MS)["jobs"][0]
@@ -143,6 +146,7 @@ def main():
     parser.add_argument("--nodes", type=int, default=6)
     parser.add_argument("--slots", type=int, help="of each node; default: the node's own")
     parser.add_argument("--memory-limit", help="of each node; default: the node's own")
+    parser.add_argument("--max-result", help="1,000,000 moduli need 512M; default: the node's own")
     parser.add_argument("--no-gmp", action="store_true", help="the cluster alone")
     parser.add_argument("--show", action="store_true", help="job show --timing after each run")
     parser.add_argument("--ops", action="store_true", help="with all operations")
@@ -151,7 +155,7 @@ def main():
     parser.add_argument("--dir", default=".", help="a directory on the disk that is measured")
     options = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="jobs.", dir=options.dir)).resolve()
-    more = {name: value for name in ("slots", "memory_limit") if (value := getattr(options, name)) is not None}
+    more = {name: value for name in ("slots", "memory_limit", "max_result") if (value := getattr(options, name)) is not None}
     cluster = harness.Cluster(directory / "cluster", nodes=options.nodes, log_level="warn", **more)
     right, rows = True, []
     try:
