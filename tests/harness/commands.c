@@ -26,6 +26,7 @@
 
 struct commands *the_commands;
 struct commands_config the_config;
+int commands_code;
 
 static const char *script_argv[4] = {"/bin/sh", "-c"};
 
@@ -49,17 +50,13 @@ static int be_a_node(const char *dir, const char *script)
         pause();
 }
 
-bool commands_called(int argc, char **argv, int *code)
+bool commands_called(int argc, char **argv)
 {
-    if (spawner_is_called(argc, argv)) {
-        *code = spawner_main();
-        return true;
-    }
-    if (argc == 4 && !strcmp(argv[1], "node")) {
-        *code = be_a_node(argv[2], argv[3]);
-        return true;
-    }
-    return false;
+    bool node = argc == 4 && !strcmp(argv[1], "node");
+    if (!node && !spawner_is_called(argc, argv))
+        return false;
+    commands_code = node ? be_a_node(argv[2], argv[3]) : spawner_main();
+    return true;
 }
 
 pid_t other_node(const char *dir, const char *script)
@@ -223,4 +220,10 @@ unsigned entries_of(const char *path)
     if (dir)
         closedir(dir);
     return n;
+}
+
+void assert_nothing_left(void)
+{
+    assert_int_equal(entries_of(own_path("scratch")), 0);
+    assert_int_equal(entries_of(own_path("outputs")), 0);
 }

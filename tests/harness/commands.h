@@ -11,11 +11,15 @@
 extern struct commands *the_commands;     /* of the present test */
 extern struct commands_config the_config; /* may be changed before commands_up() */
 
-/* This program was called to be a spawner, or a node that runs one script and waits to be killed:
- * it did that, and *code is the exit code. The first thing in main(). */
-bool commands_called(int argc, char **argv, int *code);
-
-/* Setup and teardown for cmocka. */
+/* The tests of a program, each with an executor's setup and teardown; what main() returns. When
+ * this program was called to be a spawner, or a node that runs one script and waits to be killed,
+ * it is that instead. */
+#define COMMANDS_TEST(name) cmocka_unit_test_setup_teardown(name, commands_setup, commands_teardown)
+#define commands_main(argc, argv, name, tests)   \
+    (commands_called(argc, argv) ? commands_code \
+                                 : cmocka_run_group_tests_name(name, tests, NULL, NULL))
+bool commands_called(int argc, char **argv);
+extern int commands_code; /* the exit code of one that was called */
 int commands_setup(void **state);
 int commands_teardown(void **state);
 
@@ -56,5 +60,8 @@ unsigned entries_of(const char *path);
 
 /* Paths below the executor's own directory. */
 const char *own_path(const char *name);
+
+/* No directory of a command and no output that nobody took. */
+void assert_nothing_left(void);
 
 #endif

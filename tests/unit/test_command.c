@@ -30,12 +30,6 @@ static void assert_stdout(const char *script, const char *expected)
     command_result_free(result);
 }
 
-static void assert_nothing_left(void)
-{
-    assert_int_equal(entries_of(own_path("scratch")), 0);
-    assert_int_equal(entries_of(own_path("outputs")), 0);
-}
-
 /* --- what it is given --- */
 
 static void it_tells_exit_signal_and_what_was_used(void **state)
@@ -481,28 +475,24 @@ static void an_account_that_can_read_the_nodes_directory_is_refused(void **state
 
 int main(int argc, char **argv)
 {
-    int code;
-    if (commands_called(argc, argv, &code))
-        return code;
-#define TEST(name) cmocka_unit_test_setup_teardown(name, commands_setup, commands_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(it_tells_exit_signal_and_what_was_used),
-        TEST(its_environment_is_what_is_listed),
-        TEST(it_inherits_no_descriptor),
-        TEST(it_has_its_own_session_and_usual_signals),
-        TEST(its_limits_are_the_users),
-        TEST(memory_beyond_the_limit_is_not_to_be_had),
-        TEST(what_cannot_be_started_says_why),
-        TEST(long_output_goes_to_pieces),
-        TEST(a_flood_is_cut_and_the_command_goes_on),
-        TEST(a_full_disk_is_reported_and_bears_others),
-        TEST(matching_files_are_taken),
-        TEST(no_pattern_and_no_link_leads_out),
-        TEST(files_beyond_the_limits_are_not_taken),
-        TEST(whatever_is_in_the_directory_goes_with_it),
-        TEST(scratch_directories_are_where_they_shall_be),
-        TEST(as_another_account_it_sees_its_own_directory_alone),
-        TEST(an_account_that_can_read_the_nodes_directory_is_refused),
+        COMMANDS_TEST(it_tells_exit_signal_and_what_was_used),
+        COMMANDS_TEST(its_environment_is_what_is_listed),
+        COMMANDS_TEST(it_inherits_no_descriptor),
+        COMMANDS_TEST(it_has_its_own_session_and_usual_signals),
+        COMMANDS_TEST(its_limits_are_the_users),
+        COMMANDS_TEST(memory_beyond_the_limit_is_not_to_be_had),
+        COMMANDS_TEST(what_cannot_be_started_says_why),
+        COMMANDS_TEST(long_output_goes_to_pieces),
+        COMMANDS_TEST(a_flood_is_cut_and_the_command_goes_on),
+        COMMANDS_TEST(a_full_disk_is_reported_and_bears_others),
+        COMMANDS_TEST(matching_files_are_taken),
+        COMMANDS_TEST(no_pattern_and_no_link_leads_out),
+        COMMANDS_TEST(files_beyond_the_limits_are_not_taken),
+        COMMANDS_TEST(whatever_is_in_the_directory_goes_with_it),
+        COMMANDS_TEST(scratch_directories_are_where_they_shall_be),
+        COMMANDS_TEST(as_another_account_it_sees_its_own_directory_alone),
+        COMMANDS_TEST(an_account_that_can_read_the_nodes_directory_is_refused),
     };
-    return cmocka_run_group_tests_name("command", tests, NULL, NULL);
+    return commands_main(argc, argv, "command", tests);
 }

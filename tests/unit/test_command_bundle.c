@@ -67,13 +67,9 @@ static void what_is_short_needs_no_bundle(void **state)
 
 int main(int argc, char **argv)
 {
-    int code;
-    if (commands_called(argc, argv, &code))
-        return code;
-#define TEST(name) cmocka_unit_test_setup_teardown(name, commands_setup, commands_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(what_is_left_is_one_row_of_bytes),
-        TEST(what_is_short_needs_no_bundle),
+        COMMANDS_TEST(what_is_left_is_one_row_of_bytes),
+        COMMANDS_TEST(what_is_short_needs_no_bundle),
     };
-    return cmocka_run_group_tests_name("command_bundle", tests, NULL, NULL);
+    return commands_main(argc, argv, "command_bundle", tests);
 }

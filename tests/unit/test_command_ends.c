@@ -428,29 +428,25 @@ static void an_end_of_the_node_ends_all_within_two_seconds(void **state)
 
 int main(int argc, char **argv)
 {
-    int code;
-    if (commands_called(argc, argv, &code))
-        return code;
-#define TEST(name) cmocka_unit_test_setup_teardown(name, commands_setup, commands_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(what_runs_in_the_background_ends_with_it),
-        TEST(what_has_its_own_session_ends_with_it_T18),
-        TEST(a_daemon_ends_with_it_T18),
-        TEST(all_that_goes_on_starting_others_ends_with_it),
-        TEST(a_fork_bomb_ends_with_it),
-        TEST(a_time_limit_asks_first),
-        TEST(who_ignores_it_is_killed_after_the_grace),
-        TEST(a_stopped_command_hears_of_its_limit),
-        TEST(a_cancel_ends_what_runs_and_what_waits),
-        TEST(a_cancel_of_the_deaf_takes_less_than_six_seconds_T18),
-        TEST(slots_run_side_by_side_and_no_more),
-        TEST(the_end_of_one_is_no_business_of_another),
-        TEST(a_killed_spawner_takes_its_command_along_T18),
-        TEST(a_spawner_that_was_killed_idle_is_replaced),
-        TEST(a_killed_node_takes_its_commands_along_T18),
-        TEST(the_next_start_ends_what_both_have_left_T18),
-        TEST(a_process_of_the_same_pid_is_left_alone_T18),
-        TEST(an_end_of_the_node_ends_all_within_two_seconds),
+        COMMANDS_TEST(what_runs_in_the_background_ends_with_it),
+        COMMANDS_TEST(what_has_its_own_session_ends_with_it_T18),
+        COMMANDS_TEST(a_daemon_ends_with_it_T18),
+        COMMANDS_TEST(all_that_goes_on_starting_others_ends_with_it),
+        COMMANDS_TEST(a_fork_bomb_ends_with_it),
+        COMMANDS_TEST(a_time_limit_asks_first),
+        COMMANDS_TEST(who_ignores_it_is_killed_after_the_grace),
+        COMMANDS_TEST(a_stopped_command_hears_of_its_limit),
+        COMMANDS_TEST(a_cancel_ends_what_runs_and_what_waits),
+        COMMANDS_TEST(a_cancel_of_the_deaf_takes_less_than_six_seconds_T18),
+        COMMANDS_TEST(slots_run_side_by_side_and_no_more),
+        COMMANDS_TEST(the_end_of_one_is_no_business_of_another),
+        COMMANDS_TEST(a_killed_spawner_takes_its_command_along_T18),
+        COMMANDS_TEST(a_spawner_that_was_killed_idle_is_replaced),
+        COMMANDS_TEST(a_killed_node_takes_its_commands_along_T18),
+        COMMANDS_TEST(the_next_start_ends_what_both_have_left_T18),
+        COMMANDS_TEST(a_process_of_the_same_pid_is_left_alone_T18),
+        COMMANDS_TEST(an_end_of_the_node_ends_all_within_two_seconds),
     };
-    return cmocka_run_group_tests_name("command_ends", tests, NULL, NULL);
+    return commands_main(argc, argv, "command_ends", tests);
 }

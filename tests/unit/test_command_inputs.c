@@ -17,12 +17,6 @@
 #include "tests/harness/commands.h"
 #include "tests/harness/datadir.h"
 
-static void assert_nothing_left(void)
-{
-    assert_int_equal(entries_of(own_path("scratch")), 0);
-    assert_int_equal(entries_of(own_path("outputs")), 0);
-}
-
 static void stdin_is_what_it_is_given(void **state)
 {
     (void)state;
@@ -248,17 +242,13 @@ static void files_of_the_last_life_are_removed(void **state)
 
 int main(int argc, char **argv)
 {
-    int code;
-    if (commands_called(argc, argv, &code))
-        return code;
-#define TEST(name) cmocka_unit_test_setup_teardown(name, commands_setup, commands_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(stdin_is_what_it_is_given),
-        TEST(files_are_there_and_lead_nowhere_else),
-        TEST(a_long_input_is_in_the_environment_or_a_file),
-        TEST(an_input_that_does_not_fit_beside_the_arguments_is_in_a_file),
-        TEST(a_cancel_ends_the_copying_of_files),
-        TEST(files_of_the_last_life_are_removed),
+        COMMANDS_TEST(stdin_is_what_it_is_given),
+        COMMANDS_TEST(files_are_there_and_lead_nowhere_else),
+        COMMANDS_TEST(a_long_input_is_in_the_environment_or_a_file),
+        COMMANDS_TEST(an_input_that_does_not_fit_beside_the_arguments_is_in_a_file),
+        COMMANDS_TEST(a_cancel_ends_the_copying_of_files),
+        COMMANDS_TEST(files_of_the_last_life_are_removed),
     };
-    return cmocka_run_group_tests_name("command", tests, NULL, NULL);
+    return commands_main(argc, argv, "command", tests);
 }

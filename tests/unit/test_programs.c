@@ -208,20 +208,12 @@ static void a_cancelled_run_ends_and_others_results_pass(void **state)
 
 int main(int argc, char **argv)
 {
-    int code;
-    if (commands_called(argc, argv, &code))
-        return code;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_program_gets_its_values_as_files_in_order, commands_setup,
-                                        commands_teardown),
-        cmocka_unit_test_setup_teardown(a_long_result_is_one_value_and_an_empty_one_too,
-                                        commands_setup, commands_teardown),
-        cmocka_unit_test_setup_teardown(what_a_program_does_wrong_is_final, commands_setup,
-                                        commands_teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_fold_of_parts_fails_at_once, commands_setup,
-                                        commands_teardown),
-        cmocka_unit_test_setup_teardown(a_cancelled_run_ends_and_others_results_pass,
-                                        commands_setup, commands_teardown),
+        COMMANDS_TEST(a_program_gets_its_values_as_files_in_order),
+        COMMANDS_TEST(a_long_result_is_one_value_and_an_empty_one_too),
+        COMMANDS_TEST(what_a_program_does_wrong_is_final),
+        COMMANDS_TEST(what_is_no_fold_of_parts_fails_at_once),
+        COMMANDS_TEST(a_cancelled_run_ends_and_others_results_pass),
     };
-    return cmocka_run_group_tests_name("programs", tests, NULL, NULL);
+    return commands_main(argc, argv, "programs", tests);
 }
