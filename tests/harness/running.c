@@ -68,15 +68,14 @@ void running_submit(struct running *it)
     it->job = it->state.task_jobs.at[0]->id;
 }
 
-int running_begin(void **context)
+struct running *running_new(node_id_t self, node_id_t coordinator)
 {
     struct running *it = calloc(1, sizeof *it);
-    it->step.config.id = SELF;
+    it->step.config.id = self;
     it->step.config.n_nodes = it->step.config.n_voters = 3;
     it->step.term = TERM;
-    it->step.coordinator = COORDINATOR;
+    it->step.coordinator = coordinator;
     it->links.step = &it->step;
-    it->links.peers[1].alive = it->links.peers[3].alive = true;
     state_init(&it->state, &it->step);
     it->raft = (struct raft){.step = &it->step, .state = &it->state, .machine = &state_machine};
     it->runner = (struct runner){.step = &it->step,
@@ -85,6 +84,13 @@ int running_begin(void **context)
                                  .state = &it->state};
     outbox_begin(&it->step.out);
     runner_reset(&it->runner, TERM);
+    return it;
+}
+
+int running_begin(void **context)
+{
+    struct running *it = running_new(SELF, COORDINATOR);
+    it->links.peers[1].alive = it->links.peers[3].alive = true;
     it->value = running_store(it, "tasks", 100, ITEMS);
     *context = it;
     return 0;

@@ -18,6 +18,9 @@ struct running {
     size_t seen;    /* outputs that were looked at */
 };
 
+/* A worker of three nodes that knows of no job. */
+struct running *running_new(node_id_t self, node_id_t coordinator);
+
 /* Setup and teardown for cmocka. */
 int running_begin(void **context);
 int running_end(void **context);

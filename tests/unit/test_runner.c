@@ -2,27 +2,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "nodes/core/runner/runner.h"
+#include "tests/harness/running.h"
 #include "tests/harness/task_entries.h"
 
-enum { SELF = 1, TERM = 3 };
-
 /* The node is its own coordinator, so that what it tells is at hand. */
-struct run {
-    struct step step;
-    struct links links;
-    struct raft raft;
-    struct state state;
-    struct runner runner;
-    job_id_t job;
-};
-
-static void apply(struct run *it, struct message *entry)
+static void apply(struct running *it, struct message *entry)
 {
     task_entry_apply(&it->state, TERM, entry);
     it->raft.log.applied = it->state.applied;
@@ -32,38 +20,15 @@ static void apply(struct run *it, struct message *entry)
 
 static int begin(void **context)
 {
-    struct run *it = calloc(1, sizeof *it);
-    it->step.config.id = SELF;
-    it->step.config.n_nodes = it->step.config.n_voters = 3;
-    it->step.term = TERM;
-    it->step.coordinator = SELF;
+    struct running *it = running_new(SELF, SELF);
     it->step.wall_ms = 1234;
-    state_init(&it->state, &it->step);
-    it->raft = (struct raft){.step = &it->step, .state = &it->state, .machine = &state_machine};
-    it->runner = (struct runner){.step = &it->step,
-                                 .links = &it->links,
-                                 .raft = &it->raft,
-                                 .state = &it->state};
-    outbox_begin(&it->step.out);
-    runner_reset(&it->runner, TERM);
     apply(it, task_entry_submitted("a", 1000, NULL, JOB_NONE));
     it->job = it->state.task_jobs.at[0]->id;
     *context = it;
     return 0;
 }
 
-static int end(void **context)
-{
-    struct run *it = *context;
-    runner_clear(&it->runner);
-    state_clear(&it->state);
-    outbox_end(&it->step.out);
-    outbox_destroy(&it->step.out);
-    free(it);
-    return 0;
-}
-
-static void give(struct run *it, uint64_t hand, uint64_t first, uint64_t count)
+static void give(struct running *it, uint64_t hand, uint64_t first, uint64_t count)
 {
     struct message *message = message_new(MESSAGE_TASKS_GIVEN);
     struct wire_tasks_given *given = &message->as.tasks_given;
@@ -73,12 +38,11 @@ static void give(struct run *it, uint64_t hand, uint64_t first, uint64_t count)
     given->hands.at[0] = (struct wire_task_hand){it->job, hand, first, count, 1, false};
     runner_given(&it->runner, message);
     message_drop(&message);
-    runner_pump(&it->runner);
-    runner_check_invariants(&it->runner);
+    running_pump(it);
 }
 
 /* How many tasks the node tells itself to have ended; and, at the end, how many it executes. */
-static uint64_t told(struct run *it, uint64_t *running)
+static uint64_t told(struct running *it, uint64_t *running)
 {
     uint64_t n = 0;
     for (struct message *own; (own = runner_take_own(&it->runner)); message_drop(&own)) {
@@ -91,13 +55,13 @@ static uint64_t told(struct run *it, uint64_t *running)
     return n;
 }
 
-static uint64_t told_when_asked(struct run *it, uint64_t *running)
+static uint64_t told_when_asked(struct running *it, uint64_t *running)
 {
     runner_asked(&it->runner, SELF);
     return told(it, running);
 }
 
-static size_t count(const struct run *it, enum output_kind kind)
+static size_t count(const struct running *it, enum output_kind kind)
 {
     size_t n = 0;
     for (size_t i = 0; i < it->step.out.n; i++)
@@ -107,7 +71,7 @@ static size_t count(const struct run *it, enum output_kind kind)
 
 static void tasks_that_do_nothing_are_done_at_once(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     give(it, 1, 1, 1000);
     assert_int_equal(told(it, NULL), 1000);
     assert_int_equal(it->runner.queued, 0);
@@ -116,7 +80,7 @@ static void tasks_that_do_nothing_are_done_at_once(void **context)
 
 static void what_ended_is_told_to_whoever_asks_until_the_log_has_it(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     uint64_t running;
     give(it, 1, 1, 100);
     give(it, 2, 101, 100);
@@ -133,7 +97,7 @@ static void what_ended_is_told_to_whoever_asks_until_the_log_has_it(void **conte
 /* Between two coordinators, or without a connection, there is nobody to tell. */
 static void what_cannot_be_told_is_told_later(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     uint64_t running;
     it->step.coordinator = NODE_NONE;
     give(it, 1, 1, 100);
@@ -150,7 +114,7 @@ static void what_cannot_be_told_is_told_later(void **context)
  */
 static void outcomes_share_a_message_while_more_is_to_be_executed(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     uint64_t running;
     it->step.config.tasks_execute = true;
     give(it, 1, 1, 7);
@@ -176,7 +140,7 @@ static void outcomes_share_a_message_while_more_is_to_be_executed(void **context
 
 static void what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     uint64_t running = 0;
     it->step.config.tasks_execute = true;
     give(it, 1, 1, 3);
@@ -195,7 +159,7 @@ static void what_is_executed_goes_on_and_what_waits_does_not_when_the_term_ends(
 
 static void the_end_of_a_job_in_the_log_ends_its_tasks_here(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     uint64_t running = 9;
     it->step.config.tasks_execute = true;
     give(it, 1, 1, 3);
@@ -216,7 +180,7 @@ static void the_end_of_a_job_in_the_log_ends_its_tasks_here(void **context)
 /* Another node had a copy of them. */
 static void what_has_an_outcome_is_executed_no_more_T9(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     uint64_t running = 9;
     it->step.config.tasks_execute = true;
     give(it, 1, 1, 3);
@@ -231,7 +195,7 @@ static void what_has_an_outcome_is_executed_no_more_T9(void **context)
 
 static void outputs_come_along_with_their_hashes_T17(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     it->step.config.tasks_execute = true;
     give(it, 1, 1, 1);
     struct blob *text = blob_copy("hello\n", 6);
@@ -257,7 +221,7 @@ static void outputs_come_along_with_their_hashes_T17(void **context)
 }
 
 /* A task has ended with so many values beside its outcome. */
-static struct message *left(struct run *it, size_t n, uint64_t len)
+static struct message *left(struct running *it, size_t n, uint64_t len)
 {
     struct task_piece pieces[2] = {{blob_copy("a", 1), {1}}, {blob_copy("b", 1), {2}}};
     struct task_result result = {.job = it->job,
@@ -277,7 +241,7 @@ static struct message *left(struct run *it, size_t n, uint64_t len)
     return runner_take_own(&it->runner);
 }
 
-static struct value_id kept(const struct run *it)
+static struct value_id kept(const struct running *it)
 {
     for (size_t i = it->step.out.n; i-- > 0;)
         if (it->step.out.at[i].kind == OUTPUT_KEEP)
@@ -287,7 +251,7 @@ static struct value_id kept(const struct run *it)
 
 static void what_a_task_left_is_on_disk_before_it_is_told(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     uint64_t running = 0;
     assert_null(left(it, 2, BUNDLE_PIECE_BYTES + 1));
     struct value_id first = kept(it);
@@ -309,7 +273,7 @@ static void what_a_task_left_is_on_disk_before_it_is_told(void **context)
 
 static void a_full_disk_is_why_its_attempt_failed(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     assert_null(left(it, 2, BUNDLE_PIECE_BYTES + 1));
     runner_value_failed(&it->runner, kept(it));
     runner_pump(&it->runner);
@@ -322,7 +286,7 @@ static void a_full_disk_is_why_its_attempt_failed(void **context)
 
 static void what_is_short_rides_along(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     struct message *own = left(it, 1, 1);
     const struct wire_task_outcome *outcome = &own->as.tasks_ended.outcomes.at[0];
     assert_int_equal(message_frame(own, outcome->bundle_frame)->len, 1);
@@ -333,7 +297,7 @@ static void what_is_short_rides_along(void **context)
 
 static void a_queue_has_a_bound(void **context)
 {
-    struct run *it = *context;
+    struct running *it = *context;
     it->step.config.tasks_execute = true;
     for (uint64_t i = 0; i < 2 * TASK_WORKS_MAX; i++)
         give(it, i, 1, 10);
@@ -345,7 +309,7 @@ static void a_queue_has_a_bound(void **context)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, running_end)
     const struct CMUnitTest tests[] = {
         TEST(tasks_that_do_nothing_are_done_at_once),
         TEST(what_ended_is_told_to_whoever_asks_until_the_log_has_it),
