@@ -63,6 +63,10 @@ void cli_forget_key(struct cli *cli);
 /* Returns the client, connected to the first broker. */
 struct client *cli_client(struct cli *cli);
 
+/* From now on what goes to stderr is JSON, one object a line: {"error": {"code", "message",
+ * "exit"}} or {"note": TEXT}. */
+void cli_speak_json(bool json);
+
 /* Writes "conclave: ..." to stderr; returns the code. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

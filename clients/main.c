@@ -126,6 +126,16 @@ static int no_command(int argc, char **argv)
     return options.version || options.help ? EXIT_OK : EXIT_USAGE;
 }
 
+/* Known before the options are parsed, for what is wrong with them is said the same way. */
+static bool wants_json(int argc, char **argv)
+{
+    const char *environment = getenv("CONCLAVE_JSON");
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--json"))
+            return true;
+    return environment && *environment && strcmp(environment, "0");
+}
+
 static int run(const struct command *command, int n_words, char **words)
 {
     char why[TEXT_MAX];
@@ -139,6 +149,7 @@ static int run(const struct command *command, int n_words, char **words)
         cli.timeout_us = CLIENT_TIMEOUT_DEFAULT_MS * MS_US;
     if (options.broker && addresses_parse(options.broker, &cli.brokers, why))
         return cli_fail(EXIT_USAGE, "%s", why);
+    cli_speak_json(options.json);
     interrupt_open();
 
     int code = command->run(&cli, n_words, words);
@@ -150,6 +161,7 @@ int main(int argc, char **argv)
 {
     char why[TEXT_MAX];
     int n_words = 0, code;
+    cli_speak_json(wants_json(argc, argv));
     const struct command *command = take_command(&argc, argv);
     if (!command) {
         code = no_command(argc, argv);

@@ -166,8 +166,7 @@ static bool read_order(const struct request *request, struct order *order, struc
     json_t *body = json_loadb(request->body ? request->body : "", request->body_len,
                               JSON_REJECT_DUPLICATES, &fault);
     if (!json_is_object(body))
-        text_add(why,
-                 "the body is no JSON object, such as {\"kind\": \"factorial\", \"spec\": \"10\"}");
+        text_add(why, "the body is not a JSON object: {\"kind\": \"factorial\", \"spec\": \"10\"}");
     json_object_foreach(body, name, value)
     {
         size_t i = 0;
@@ -344,7 +343,8 @@ static void take_explained(struct waiter *waiter, struct client_call *call)
     struct request *request = (struct request *)waiter;
     if (!request_failed(request, call, MESSAGE_EXPLANATION))
         request_json(request, MHD_HTTP_OK,
-                     render_explanation(request->job, call->reply->as.explanation.text));
+                     render_explanation(request->job,
+                                        render_lines(call->reply->as.explanation.text)));
     client_call_drop(&call);
 }
 
