@@ -52,7 +52,7 @@ struct client *cli_client(struct cli *cli)
     if (!cli->client) {
         find_entry(cli);
         cli->client = client_new(cli_context(cli), &cli->brokers, &cli->entry);
-        if (cli->timeout_given)
+        if (cli->timeout_given && cli->waits)
             client_wait_unserved(cli->client);
     }
     return cli->client;

@@ -19,6 +19,7 @@ struct cli {
     struct entry entry;       /* with the client */
     uint64_t timeout_us;
     bool timeout_given; /* else it is the default */
+    bool waits;         /* about jobs: an explicit --timeout is also for a coordinator to appear */
     bool json;
     bool json_lines; /* one value a line, whatever stdout is */
 

@@ -136,6 +136,16 @@ static bool wants_json(int argc, char **argv)
     return environment && *environment && strcmp(environment, "0");
 }
 
+/* What is asked of one node is not waited for: it may be gone for good. */
+static bool is_about_jobs(const struct command *command)
+{
+    static const char *const others[] = {"submit", "map", "run"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcmp(command->name, others[i]))
+            return true;
+    return !strncmp(command->name, "job ", strlen("job "));
+}
+
 static int run(const struct command *command, int n_words, char **words)
 {
     char why[TEXT_MAX];
@@ -144,7 +154,8 @@ static int run(const struct command *command, int n_words, char **words)
                       .access = options.access,
                       .dir = options.dir,
                       .insecure = options.insecure,
-                      .timeout_given = options.timeout_us};
+                      .timeout_given = options.timeout_us,
+                      .waits = is_about_jobs(command)};
     if (!cli.timeout_given)
         cli.timeout_us = CLIENT_TIMEOUT_DEFAULT_MS * MS_US;
     if (options.broker && addresses_parse(options.broker, &cli.brokers, why))
