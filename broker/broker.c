@@ -448,7 +448,7 @@ static int open_doors(struct broker *broker)
         error = doors_open(broker->context, config->access, NODE_NONE, &broker->doors, &why);
     if (config->insecure)
         log_write(LOG_WARN,
-                  "--insecure: whoever reaches %s can do everything; no keys are asked for",
+                  "--insecure: anyone who can reach %s can do everything; no keys are required",
                   config->bind);
     else if (error)
         fprintf(stderr, "conclave-broker: %s\n", why.at);

@@ -61,7 +61,10 @@ int main(int argc, char **argv)
             help();
         else
             printf("conclave-broker %s\n", CONCLAVE_VERSION);
-        return EXIT_OK;
+        if (!fflush(stdout) && !ferror(stdout))
+            return EXIT_OK;
+        fprintf(stderr, "conclave-broker: the output could not be written\n");
+        return EXIT_FAILED;
     }
     sigset_t set;
     sigemptyset(&set);

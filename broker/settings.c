@@ -25,7 +25,7 @@ static const struct option_spec specs[] = {
     {"access", OPTION_STRING, &given.access, 0, 0, "FILE",
      "this broker's key; allowed.json, the keys of all, lies beside it (see conclave keys)"},
     {"insecure", OPTION_FLAG, &given.insecure, 0, 0, NULL,
-     "run without keys: whoever reaches the ports can do everything"},
+     "run without keys: anyone who can reach the ports can do everything"},
     {"nodes", OPTION_U64, &given.nodes, 1, NODES_MAX, "N",
      "how many nodes the cluster has (default 6)"},
     {"voters", OPTION_U64, &given.voters, 1, NODES_MAX, "K",
@@ -97,7 +97,7 @@ int broker_settings_apply(const struct broker_settings *settings, char *peers,
     if (!settings->access && !settings->insecure) {
         text_format(why, TEXT_MAX,
                     "there is no key: --access FILE names this broker's, `conclave keys init` "
-                    "makes it; --insecure lets whoever reaches %s do everything",
+                    "makes it; --insecure lets anyone who can reach %s do everything",
                     text_escape(shown, sizeof shown, slice_of(settings->bind)));
         return ERR_MALFORMED;
     }

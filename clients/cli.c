@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "clients/ask/interrupt.h"
+#include "clients/show/printable.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
@@ -51,6 +52,8 @@ struct client *cli_client(struct cli *cli)
     if (!cli->client) {
         find_entry(cli);
         cli->client = client_new(cli_context(cli), &cli->brokers, &cli->entry);
+        if (cli->timeout_given && cli->waits)
+            client_wait_unserved(cli->client);
     }
     return cli->client;
 }
@@ -79,19 +82,49 @@ uint64_t cli_wait_deadline_us(const struct cli *cli)
     return clock_now_us() + (cli->timeout_given ? cli->timeout_us : TIME_NEVER_US);
 }
 
-static void write_line(const char *format, va_list args)
+static bool words_are_json;
+
+void cli_speak_json(bool json)
+{
+    words_are_json = json;
+}
+
+/* What an exit code is called in JSON. */
+static const char *code_name(int code)
+{
+    static const char *const names[] = {
+        [EXIT_FAILED] = "failed",           [EXIT_USAGE] = "usage",
+        [EXIT_UNREACHABLE] = "unavailable", [EXIT_TIMEOUT] = "timeout",
+        [EXIT_CANCELLED] = "cancelled",     [EXIT_NOT_FOUND] = "not_found",
+        [EXIT_KEY_REFUSED] = "key_refused", [EXIT_ENVIRONMENT] = "quota"};
+    return code > 0 && (size_t)code < sizeof names / sizeof *names && names[code] ? names[code]
+                                                                                  : "failed";
+}
+
+/* A line on stderr: for a person, or {"error": ...} or {"note": ...}; `code` is 0 for a note. */
+static void write_line(int code, const char *format, va_list args)
 {
     struct text line = {0};
     text_add_v(&line, format, args);
     fflush(stdout);
-    fprintf(stderr, "conclave: %s\n", line.at);
+    if (!words_are_json) {
+        fprintf(stderr, "conclave: %s\n", line.at);
+        return;
+    }
+    json_t *words = printable_json(slice_of(line.at));
+    json_t *object = code ? json_pack("{s:{s:s, s:o, s:i}}", "error", "code", code_name(code),
+                                      "message", words, "exit", code)
+                          : json_pack("{s:o}", "note", words);
+    json_dumpf(object, stderr, 0);
+    fputc('\n', stderr);
+    json_decref(object);
 }
 
 int cli_fail(int code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_line(format, args);
+    write_line(code, format, args);
     va_end(args);
     return code;
 }
@@ -100,7 +133,7 @@ void cli_note(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_line(format, args);
+    write_line(0, format, args);
     va_end(args);
 }
 

@@ -19,6 +19,7 @@ struct cli {
     struct entry entry;       /* with the client */
     uint64_t timeout_us;
     bool timeout_given; /* else it is the default */
+    bool waits;         /* about jobs: an explicit --timeout is also for a coordinator to appear */
     bool json;
     bool json_lines; /* one value a line, whatever stdout is */
 
@@ -62,6 +63,10 @@ void cli_forget_key(struct cli *cli);
 
 /* Returns the client, connected to the first broker. */
 struct client *cli_client(struct cli *cli);
+
+/* From now on what goes to stderr is JSON, one object a line: {"error": {"code", "message",
+ * "exit"}} or {"note": TEXT}. */
+void cli_speak_json(bool json);
 
 /* Writes "conclave: ..." to stderr; returns the code. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -126,6 +126,26 @@ static int no_command(int argc, char **argv)
     return options.version || options.help ? EXIT_OK : EXIT_USAGE;
 }
 
+/* Known before the options are parsed, for what is wrong with them is said the same way. */
+static bool wants_json(int argc, char **argv)
+{
+    const char *environment = getenv("CONCLAVE_JSON");
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--json"))
+            return true;
+    return environment && *environment && strcmp(environment, "0");
+}
+
+/* What is asked of one node is not waited for: it may be gone for good. */
+static bool is_about_jobs(const struct command *command)
+{
+    static const char *const others[] = {"submit", "map", "run"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcmp(command->name, others[i]))
+            return true;
+    return !strncmp(command->name, "job ", strlen("job "));
+}
+
 static int run(const struct command *command, int n_words, char **words)
 {
     char why[TEXT_MAX];
@@ -134,11 +154,13 @@ static int run(const struct command *command, int n_words, char **words)
                       .access = options.access,
                       .dir = options.dir,
                       .insecure = options.insecure,
-                      .timeout_given = options.timeout_us};
+                      .timeout_given = options.timeout_us,
+                      .waits = is_about_jobs(command)};
     if (!cli.timeout_given)
         cli.timeout_us = CLIENT_TIMEOUT_DEFAULT_MS * MS_US;
     if (options.broker && addresses_parse(options.broker, &cli.brokers, why))
         return cli_fail(EXIT_USAGE, "%s", why);
+    cli_speak_json(options.json);
     interrupt_open();
 
     int code = command->run(&cli, n_words, words);
@@ -150,6 +172,7 @@ int main(int argc, char **argv)
 {
     char why[TEXT_MAX];
     int n_words = 0, code;
+    cli_speak_json(wants_json(argc, argv));
     const struct command *command = take_command(&argc, argv);
     if (!command) {
         code = no_command(argc, argv);

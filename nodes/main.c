@@ -213,6 +213,12 @@ static void print_help(void)
            "descriptors.\n");
 }
 
+static int unwritten(void)
+{
+    fprintf(stderr, "conclave-node: the output could not be written\n");
+    return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     char why[TEXT_MAX];
@@ -230,7 +236,7 @@ int main(int argc, char **argv)
     if (error)
         return usage_error(why);
     if (given.help || given.version)
-        return EXIT_OK;
+        return fflush(stdout) || ferror(stdout) ? unwritten() : EXIT_OK;
     if (n_words)
         return usage_error("it takes only options; --help lists them");
     struct rlimit files;

@@ -1,5 +1,6 @@
 #include "clients/ask/address.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "shared/base/error.h"
@@ -22,20 +23,45 @@ static bool is_host(struct slice word)
     return !number;
 }
 
+/* "[::1]" or "::1": digits of IPv6. */
+static bool is_ipv6(struct slice word)
+{
+    for (size_t i = 0; i < word.len; i++)
+        if (!strchr("0123456789abcdefABCDEF:.%", word.at[i]) || !word.at[i])
+            return false;
+    return word.len && word.len < ADDRESS_HOST_MAX && memchr(word.at, ':', word.len);
+}
+
+/* Splits off ":PORT". An address of IPv6 with a port stands in brackets; without a port it need
+ * not. */
+static bool split(struct slice word, struct slice *host, struct slice *port)
+{
+    const uint8_t *first = word.len ? memchr(word.at, ':', word.len) : NULL;
+    const uint8_t *close = word.len && *word.at == '[' ? memchr(word.at, ']', word.len) : NULL;
+    bool bare = first && memchr(first + 1, ':', (size_t)(word.at + word.len - first - 1));
+    const uint8_t *end = word.at + word.len, *colon = close ? close + 1 : bare ? end : first;
+    *host = close ? (struct slice){word.at + 1, (size_t)(close - word.at - 1)}
+                  : (struct slice){word.at, (size_t)((colon ? colon : end) - word.at)};
+    *port = (struct slice){0};
+    if (!colon || colon == end)
+        return close || bare ? is_ipv6(*host) : is_host(*host);
+    *port = (struct slice){colon + 1, (size_t)(end - colon - 1)};
+    return *colon == ':' && port->len && (close ? is_ipv6(*host) : is_host(*host));
+}
+
 static int parse_one(struct slice word, struct address *out)
 {
     size_t scheme = strlen(SCHEME);
-    uint64_t port = PORT_DEFAULT;
+    uint64_t number = PORT_DEFAULT;
+    struct slice host, port;
     if (word.len >= scheme && !memcmp(word.at, SCHEME, scheme))
         word = (struct slice){word.at + scheme, word.len - scheme};
-    const uint8_t *colon = word.len ? memchr(word.at, ':', word.len) : NULL;
-    struct slice host = {word.at, colon ? (size_t)(colon - word.at) : word.len};
-    struct slice after = {host.at + host.len + 1, colon ? word.len - host.len - 1 : 0};
-    if (!is_host(host) || (colon && (parse_u64(after, PORT_LIMIT * 2 - 2, &port) || !port)))
+    if (!split(word, &host, &port) ||
+        (port.len && (parse_u64(port, PORT_LIMIT * 2 - 2, &number) || !number)))
         return ERR_MALFORMED;
     memcpy(out->host, host.at, host.len);
     out->host[host.len] = '\0';
-    out->port = (unsigned)port;
+    out->port = (unsigned)number;
     return OK;
 }
 
@@ -68,6 +94,8 @@ int addresses_parse(const char *list, struct addresses *out, char *why)
 
 char *address_text(const struct address *address, char at[ADDRESS_TEXT_MAX])
 {
-    text_format(at, ADDRESS_TEXT_MAX, SCHEME "%s:%u", address->host, address->port);
+    bool ipv6 = strchr(address->host, ':');
+    text_format(at, ADDRESS_TEXT_MAX, SCHEME "%s%s%s:%u", ipv6 ? "[" : "", address->host,
+                ipv6 ? "]" : "", address->port);
     return at;
 }

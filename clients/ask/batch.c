@@ -24,6 +24,7 @@ struct flight {
     bool drained;               /* no more jobs will come */
     struct session_key session; /* of the keys; id 0: none yet */
     uint64_t renew_us;          /* when the next key needs another one */
+    uint64_t deadline_us;       /* of the whole call */
     int code;
 };
 
@@ -37,7 +38,7 @@ static void launch(struct flight *flight, struct submission *submission)
     submission->no_wait = flight->batch->no_wait;
     submission->plan = flight->batch->plan;
     submission->poll_us = (flight->bar.on ? FAST_POLL_MS : CLIENT_POLL_MS) * MS_US;
-    submission->deadline_us = cli_wait_deadline_us(flight->batch->cli);
+    submission->deadline_us = flight->deadline_us;
     flight->ring[flight->next++ % WINDOW] = submission;
     submission_start(submission, flight->client);
 }
@@ -79,7 +80,7 @@ static void fill_window(struct flight *flight)
     if (!file || flight->drained)
         return;
     jobfile_fill(file);
-    while (flight->next - flight->first < WINDOW) {
+    while (flight->next - flight->first < WINDOW && clock_now_us() < flight->deadline_us) {
         struct jobspec spec;
         int error = jobfile_next(file, &spec, why);
         if (error == ERR_NOT_FOUND) {
@@ -126,9 +127,10 @@ static void draw(struct flight *flight)
     }
     const struct submission *only = flight->first < flight->next ? flight->ring[0] : NULL;
     const struct wire_job_row *row = only ? submission_row(only) : NULL;
-    if (row && !only->ended)
-        bar_draw(&flight->bar, row->done, row->total, row->tasks.n ? "tasks" : "operations",
-                 now_us);
+    if (row && !only->ended && row->tasks.n)
+        bar_draw(&flight->bar, row->done, row->total, "tasks", now_us);
+    else if (row && !only->ended)
+        bar_draw_operations(&flight->bar, row->done, row->total, now_us);
 }
 
 /* Returns ERR_INTERRUPTED when a signal ended it, OK when all is done. */
@@ -147,6 +149,9 @@ static int fly(struct flight *flight)
             return error;
         report_ended(flight);
         draw(flight);
+        /* Jobs end by the same deadline; a file that is followed does not end. */
+        if (clock_now_us() >= flight->deadline_us && flight->first == flight->next)
+            return flight->drained ? OK : ERR_TIMEOUT;
     }
 }
 
@@ -166,18 +171,26 @@ static int leave(struct flight *flight)
     return batch->file && batch->file->follow ? flight->code : cli_interrupted();
 }
 
+static int end_in_time(const struct flight *flight)
+{
+    int code = cli_fail(EXIT_TIMEOUT, "--timeout has passed; what is left of the file was not "
+                                      "submitted");
+    return flight->code ? flight->code : code;
+}
+
 int batch_run(const struct batch *batch, struct submission *single)
 {
     struct flight *flight = mem_new(1, sizeof *flight);
     flight->batch = batch;
     flight->client = cli_client(batch->cli);
     flight->drained = !batch->file;
+    flight->deadline_us = cli_wait_deadline_us(batch->cli);
     bar_begin(&flight->bar, clock_now_us());
     if (single)
         launch(flight, single);
     int error = fly(flight);
     bar_erase(&flight->bar);
-    int code = error ? leave(flight) : flight->code;
+    int code = error == ERR_TIMEOUT ? end_in_time(flight) : error ? leave(flight) : flight->code;
     free(flight);
     return code;
 }

@@ -28,7 +28,8 @@ struct client {
     struct text denial;           /* why the last broker did not take our key */
     struct bus_parts parts;
     struct client_call *calls, **last; /* in the order in which they were started */
-    uint64_t requests;                 /* the last one's number */
+    bool waits_unserved;
+    uint64_t requests; /* the last one's number */
     struct sign sign;
     uint64_t probed_us;         /* when the broker was last asked for a sign of life */
     uint64_t heard_us;          /* anything, from any broker; 0: never */
@@ -121,6 +122,11 @@ void client_call_drop(struct client_call **call)
     free(it);
 }
 
+void client_wait_unserved(struct client *client)
+{
+    client->waits_unserved = true;
+}
+
 /* --- outcomes --- */
 
 static void finish(struct client *client, struct client_call *call, int outcome)
@@ -194,7 +200,7 @@ static void deny(struct client *client, enum knock knock)
         text_add(&client->denial, "the broker at %s refused this key (%s of cluster %s)", at,
                  client->entry->path, access ? access->cluster : "");
     else if (knock == KNOCK_NO_KEY)
-        text_add(&client->denial, "the broker at %s asks for a key; --access FILE names one", at);
+        text_add(&client->denial, "the broker at %s requires a key; --access FILE names one", at);
     else
         text_add(&client->denial,
                  "the broker at %s works without keys; if that is meant: --insecure", at);
@@ -290,6 +296,8 @@ static uint64_t patience_ends_us(const struct client *client, const struct clien
     uint64_t served_ms = call->need == CLIENT_ONCE ? CLIENT_UNREACHABLE_MS : CLIENT_UNAVAILABLE_MS;
     uint64_t silent_us = heard_us + CLIENT_UNREACHABLE_MS * MS_US;
     uint64_t unserved_us = call->started_us + call->wait_us + served_ms * MS_US;
+    if (call->need == CLIENT_WAITING || (call->need == CLIENT_PATIENT && client->waits_unserved))
+        unserved_us = UINT64_MAX;
     uint64_t end_us = silent_us <= unserved_us ? silent_us : unserved_us;
     *outcome = silent_us <= unserved_us ? ERR_IO : ERR_UNAVAILABLE;
     if (call->need != CLIENT_LASTING && end_us < call->deadline_us)

@@ -20,6 +20,7 @@ enum client_need {
                        without any */
     CLIENT_PATIENT, /* CLIENT_UNAVAILABLE_MS without a coordinator, CLIENT_UNREACHABLE_MS without a
                        broker */
+    CLIENT_WAITING, /* the time without a coordinator does not count, the broker must answer */
     CLIENT_LASTING  /* anything: what it is about exists already */
 };
 
@@ -46,6 +47,9 @@ struct client *client_new(void *context, const struct addresses *brokers,
 
 /* Drops all calls. Accepts NULL. */
 void client_destroy(struct client **client);
+
+/* From now on patient calls wait for a coordinator until their deadline: somebody chose it. */
+void client_wait_unserved(struct client *client);
 
 /* Starts a request (takes it). Requests are sent in the order in which they were started, also
  * again. `wait_us`: how long the coordinator may hold the answer back (a long

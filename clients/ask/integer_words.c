@@ -159,7 +159,7 @@ static int read_value(struct list *list, const char *word)
         return code;
     stored_reader_begin(&reader, list->cli, row);
     if (!row->whole) {
-        code = cli_fail(EXIT_FAILED, "%s is not whole; whoever uploads it has not ended", word);
+        code = cli_fail(EXIT_FAILED, "%s is not whole; its upload has not ended", word);
     } else if (slice_equals(row->format, "integers")) {
         code = copy_integers(list, &reader, row->items);
     } else if (slice_equals(row->format, "bytes")) {

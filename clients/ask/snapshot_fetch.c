@@ -82,6 +82,8 @@ int snapshot_fetch(struct cli *cli, const struct snapshot_name *name, struct sna
     if (!code && snapshot_model_load((struct slice){bytes.at, bytes.len}, out, &why))
         code = cli_fail(EXIT_FAILED, "the snapshot that node %" PRIu64 " keeps is malformed: %s",
                         name->initiator, why.at);
+    if (!code) /* as `snapshot list` has it: of all parts, which the head did not know yet */
+        (*out)->bytes = bytes.len;
     free(bytes.at);
     return code;
 }

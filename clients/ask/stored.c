@@ -31,7 +31,7 @@ int stored_parse(const char *word, struct stored_name *out, char *why)
     if (!digits[n] && n >= STORED_DIGITS_MIN)
         return OK;
     text_format(why, TEXT_MAX,
-                "'%s' is no stored value: that is value: and %d to %d hexadecimal digits of its "
+                "'%s' is not a stored value: that is value: and %d to %d hexadecimal digits of its "
                 "SHA-256, as `conclave value list` shows them",
                 text_escape(shown, sizeof shown, slice_of(word)), STORED_DIGITS_MIN,
                 2 * HASH_BYTES);

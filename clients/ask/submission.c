@@ -62,7 +62,9 @@ static void wait_for_it(struct submission *submission, struct client *client)
     struct message *request = message_new(MESSAGE_JOB_GET);
     request->as.job_get.job = submission->job;
     request->as.job_get.wait_ms = submission->poll_us / MS_US;
-    enum client_need need = submission->key[0] ? CLIENT_LASTING : CLIENT_PATIENT;
+    /* A job that is there already was seen, or else it is only named. */
+    enum client_need need =
+        submission->key[0] || submission_row(submission) ? CLIENT_LASTING : CLIENT_WAITING;
     client_start(client, request, need, submission->poll_us, submission->deadline_us, submission);
 }
 

@@ -4,36 +4,58 @@
 
 #include "clients/ask/cluster.h"
 #include "clients/command/commands.h"
+#include "clients/show/table.h"
 #include "shared/base/text.h"
 
 static struct {
-    uint64_t node;
+    uint64_t node, limit;
+    bool wide;
 } options;
 
 const struct option_spec bank_list_options[] = {{"node", OPTION_U64, &options.node, 1, NODES_MAX,
                                                  "N", "only those of node N"},
+                                                TABLE_LIMIT(options.limit, "first"),
+                                                TABLE_WIDE(options.wide),
                                                 {0}};
+
+static const struct table_column columns[] = {{.title = "NODE", .right = true},
+                                              {.title = "ACCOUNT", .least = 12},
+                                              {.title = "BALANCE", .right = true},
+                                              {0}};
 
 /* Sums over what was listed. */
 struct sums {
     uint64_t accounts, total, sent;
 };
 
-static void take_account(const struct wire_account_row *row, uint64_t node, json_t *accounts,
+/* Where accounts go: one of both is there. `shown` counts them over all nodes. */
+struct listing {
+    json_t *accounts;
+    struct table *table;
+    uint64_t shown;
+};
+
+static void take_account(const struct wire_account_row *row, uint64_t node, struct listing *listing,
                          struct sums *sums)
 {
     char name[LEDGER_NAME_MAX * 4 + 1];
     text_escape(name, sizeof name, row->account);
     sums->accounts++;
     sums->total += row->balance;
-    if (accounts)
-        json_object_set_new(accounts, name, json_integer((json_int_t)row->balance));
-    else
-        printf("%4" PRIu64 "  %-32s %16" PRIu64 "\n", node, name, row->balance);
+    if (options.limit && listing->shown == options.limit)
+        return; /* the sums are of all */
+    listing->shown++;
+    if (listing->accounts) {
+        json_object_set_new(listing->accounts, name, json_integer((json_int_t)row->balance));
+        return;
+    }
+    table_add(listing->table, "%" PRIu64, node);
+    table_add(listing->table, "%s", name);
+    table_add(listing->table, "%" PRIu64, row->balance);
 }
 
 /* Lists a node, page by page; what changes meanwhile may be seen or not. */
-static int list_node(struct cli *cli, uint64_t node, json_t *accounts, struct sums *sums)
+static int list_node(struct cli *cli, uint64_t node, struct listing *listing, struct sums *sums)
 {
     char after[LEDGER_NAME_MAX * 4 + 1] = "";
     for (bool more = true; more;) {
@@ -45,7 +67,7 @@ static int list_node(struct cli *cli, uint64_t node, json_t *accounts, struct su
             return code;
         const struct wire_bank_page *page = &reply->as.bank_page;
         for (size_t i = 0; i < page->accounts.n; i++)
-            take_account(&page->accounts.at[i], node, accounts, sums);
+            take_account(&page->accounts.at[i], node, listing, sums);
         more = page->more && page->accounts.n;
         if (more)
             text_escape(after, sizeof after, page->accounts.at[page->accounts.n - 1].account);
@@ -72,14 +94,13 @@ int bank_list_run(struct cli *cli, int n_words, char **words)
     if (code)
         return code;
     json_t *nodes = cli->json ? json_array() : NULL;
-    if (!nodes)
-        printf("%4s  %-32s %16s\n", "NODE", "ACCOUNT", "BALANCE");
+    struct listing listing = {.table = nodes ? NULL : table_new(columns, options.wide)};
     for (uint64_t node = options.node ? options.node : 1; !code && node <= last; node++) {
         struct sums sums = {0};
-        json_t *accounts = nodes ? json_object() : NULL;
-        code = list_node(cli, node, accounts, &sums);
+        listing.accounts = nodes ? json_object() : NULL;
+        code = list_node(cli, node, &listing, &sums);
         if (nodes)
-            json_array_append_new(nodes, node_json(node, accounts, &sums));
+            json_array_append_new(nodes, node_json(node, listing.accounts, &sums));
         all.accounts += sums.accounts;
         all.total += sums.total;
         all.sent += sums.sent;
@@ -90,8 +111,13 @@ int bank_list_run(struct cli *cli, int n_words, char **words)
         return EXIT_OK;
     }
     json_decref(nodes);
-    if (!code)
-        printf("%4s  %-32" PRIu64 " %16" PRIu64 "\nsent and not acknowledged yet: %" PRIu64 "\n",
-               "all", all.accounts, all.total, all.sent);
+    if (!code) {
+        table_add(listing.table, "all");
+        table_add(listing.table, "%" PRIu64, all.accounts);
+        table_add(listing.table, "%" PRIu64, all.total);
+        table_print(listing.table, stdout);
+        printf("sent and not acknowledged yet: %" PRIu64 "\n", all.sent);
+    }
+    table_destroy(&listing.table);
     return code;
 }

@@ -8,7 +8,8 @@ static const char up_details[] =
     "happens, and Ctrl-C stops the cluster; with it, it returns once a coordinator serves.\n"
     "DIR holds nodeN/ (data), nodeN.log, broker.log, supervisor.log; cluster.json and\n"
     "supervisor.json while it runs; access.json and keys/, made at the first start (--insecure:\n"
-    "without; then whoever reaches the ports can do everything); and founded.json, which says what "
+    "without; then anyone who can reach the ports can do everything); and founded.json, which says "
+    "what "
     "the cluster is: the next\n"
     "`conclave up` in DIR continues with its data, nodes, voters, port and brokers. A different\n"
     "number of nodes or voters is refused (2), and so is a DIR whose stores are all gone. Once a\n"
@@ -35,7 +36,7 @@ static const char down_details[] =
 
 static const char submit_details[] =
     "Prints the result (10!=3628800) as soon as it is there. When a broker is lost or the\n"
-    "coordinator changes, it continues to wait for a job that was accepted, if need be for ever.\n"
+    "coordinator changes, it keeps waiting for a job that was accepted, for as long as it takes.\n"
     "On a terminal a result of more than 1000 digits is shortened; into a pipe or file it is\n"
     "written whole.\n"
     "A file holds one job per line (factorial 10); blank lines and what follows # are ignored.\n"
@@ -74,6 +75,14 @@ static const char show_details[] =
     "or its turn), announcing (an entry of the log is awaited), earlier (under a coordinator that\n"
     "is gone). --json: timing: {total_us, since, computing_us, ...}; since: the time from which\n"
     "on the coordinator knows, null: all of it. null when it does not know the job's time.";
+
+static const char list_details[] =
+    "The oldest first; --limit N shows the N newest of those chosen. --json: an array of what\n"
+    "`job show` prints.";
+
+static const char explain_details[] =
+    "--json: what `job show` prints, with explanation, the lines, and details, the same lines as\n"
+    "{topic, text}: topic is what stands before the colon (slowest, queued, next), else null.";
 
 static const char forget_details[] =
     "Removes finished jobs from all nodes, with their results; the disks are freed within "
@@ -320,17 +329,17 @@ static const char map_details[] =
     "\n"
     "Inputs, each of which makes a task:\n"
     "  ::: A B C          these words; several ::: are a product, --link pairs them\n"
-    "  :::: FILE          its lines, - for stdin; also empty ones, and those that begin with #\n"
+    "  :::: FILE          its lines, - for stdin; empty ones and those with # count\n"
     "  --csv FILE         its rows; the header names the columns: {name}, or {1} {2}\n"
     "  --array 1-50:2     1, 3, 5 and so on\n"
-    "  --files 'data/*'   files, sorted by name; no match is an error. Each goes with its task\n"
+    "  --files 'data/*'   files, each sent with its task; no match is an error\n"
     "  else               the lines of stdin; when that is a terminal, exit code 2\n"
     "--csv, --array and --files may also stand at the very end, unless -- was used.\n"
     "\n"
     "In the command:\n"
-    "  {}    the input               {.}   without extension    {#}   the task's number, from 1\n"
-    "  {/}   its base name           {//}  its directory        {/.}  base name, no extension\n"
-    "  {2}   the second of several   {name}  of that column     {2/} {name.}  and so on: both\n"
+    "  {}    the input             {.}   without extension   {#}  the task's number\n"
+    "  {/}   its base name         {//}  its directory       {/.} both\n"
+    "  {2}   the second of several {name} of that column     {2/} {name.} combined\n"
     "Without any of these the inputs are appended, unless they are the stdin (--stdin; with "
     "--files\n"
     "that is what is in the file). A {} that is a word of its own becomes one word for each of\n"
@@ -345,8 +354,8 @@ static const char map_details[] =
     "\n"
     "Examples:\n"
     "  conclave map gzip -9 {} ::: /srv/a.txt /srv/b.txt\n"
-    "  conclave map --retries 2 ./simulate --seed {1} --size {2} ::: 1 2 3 ::: small large\n"
-    "  conclave map --dir out --csv jobs.csv -- ./train --rate {rate} --out {name}.bin\n"
+    "  conclave map --retries 2 ./run --seed {1} --size {2} ::: 1 2 3 ::: small large\n"
+    "  conclave map --dir out --csv jobs.csv -- ./train --rate {rate} -o {name}.bin\n"
     "  ls *.wav | conclave map --dry-run --sh 'sox {} {.}.mp3 && rm {}'\n"
     "\n"
     "Ctrl-C and --timeout leave the job as it is: it goes on. --dir writes DIR/17.out, DIR/17.err\n"
@@ -430,19 +439,20 @@ const struct command commands[] = {
      map_details, map_options, map_run},
     {"op add", "NAME PROGRAM", "Store a program that folds files, for submit reduce",
      op_add_details, op_add_options, op_add_run},
-    {"op list", "", "List operators", op_list_details, NULL, op_list_run},
+    {"op list", "", "List operators", op_list_details, op_list_options, op_list_run},
     {"op show", "NAME", "Show an operator", op_show_details, NULL, op_show_run},
     {"op rm", "NAME", "Remove an operator", op_rm_details, NULL, op_rm_run},
     {"op check", "NAME FILE FILE...", "Check a program that folds files: all shapes give the same",
      op_check_details, op_check_options, op_check_run},
     {"kinds", "", "List the kinds of jobs, with examples", kinds_details, NULL, kinds_run},
-    {"job list", "", "List jobs", NULL, job_list_options, job_list_run},
-    {"job show", "ID", "Show a job", show_details, job_show_options, job_show_run},
-    {"job wait", "ID", "Wait for a job, then print its result as submit does", NULL,
+    {"job list", "[ID...]", "List jobs, all or these", list_details, job_list_options,
+     job_list_run},
+    {"job show", "ID...", "Show jobs", show_details, job_show_options, job_show_run},
+    {"job wait", "ID...", "Wait for jobs, then print their results as submit does", NULL,
      job_output_options, job_wait_run},
     {"job result", "ID", "Print the digits of a job's result", result_details, job_output_options,
      job_result_run},
-    {"job cancel", "ID", "Cancel a job", NULL, NULL, job_cancel_run},
+    {"job cancel", "ID...", "Cancel jobs", NULL, NULL, job_cancel_run},
     {"job tasks", "ID", "List the tasks of a job: states, nodes, exit codes", tasks_details,
      job_tasks_options, job_tasks_run},
     {"job output", "ID", "Print what the tasks of a job wrote", outputs_details,
@@ -453,7 +463,8 @@ const struct command commands[] = {
      job_retry_options, job_retry_run},
     {"job forget", "[ID ...]", "Forget finished jobs and their results", forget_details,
      job_forget_options, job_forget_run},
-    {"job explain", "ID", "Explain what a job is waiting for", NULL, NULL, job_explain_run},
+    {"job explain", "ID...", "Explain what jobs are waiting for", explain_details, NULL,
+     job_explain_run},
     {"progress set", "NODE STATE", "Set a node's progress: the operations it has completed",
      progress_set_details, NULL, progress_set_run},
     {"progress snap", "", "Take a snap of every node's progress; prints its id",
@@ -495,8 +506,8 @@ const struct command commands[] = {
      snapshot_restore_details, snapshot_restore_options, snapshot_restore_run},
     {"status", "", "Show the cluster: coordinator, nodes, jobs, brokers", status_details,
      status_options, status_run},
-    {"quota", "", "Show how many jobs and bytes keys have, and may have", quota_details, NULL,
-     quota_run},
+    {"quota", "", "Show how many jobs and bytes keys have, and may have", quota_details,
+     quota_options, quota_run},
     {"init", "", "Found a new cluster while voters are missing", init_details, init_options,
      init_run},
     {"check", "", "Check that the cluster is healthy, for health checks and cron", check_details,
@@ -508,7 +519,7 @@ const struct command commands[] = {
      keys_init_options, keys_init_run},
     {"keys add", "NAME", "Make a key for somebody; prints the file to hand out", keys_add_details,
      keys_add_options, keys_add_run},
-    {"keys list", "", "List who has a key, with roles", NULL, keys_options, keys_list_run},
+    {"keys list", "", "List who has a key, with roles", NULL, keys_list_options, keys_list_run},
     {"keys revoke", "NAME", "Revoke a key", keys_revoke_details, keys_options, keys_revoke_run},
     {"keys rotate", "[NAME ...]", "Replace keys by new ones", keys_rotate_details,
      keys_rotate_options, keys_rotate_run},

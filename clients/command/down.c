@@ -10,6 +10,7 @@
 #include "clients/command/commands.h"
 #include "clients/local/local.h"
 #include "clients/local/supervised.h"
+#include "clients/show/printable.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
@@ -80,7 +81,8 @@ int down_run(struct cli *cli, int n_words, char **words)
     if (code)
         return code;
     if (cli->json)
-        cli_print_json(cli, json_pack("{s:i, s:s}", "pid", (int)pid, "dir", dir));
+        cli_print_json(cli, json_pack("{s:i, s:o}", "pid", (int)pid, "dir",
+                                      printable_json(slice_of(dir))));
     else
         printf("the cluster in %s is down\n", dir);
     return EXIT_OK;

@@ -1,12 +1,19 @@
 #include "clients/command/help.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nodes/core/kinds/kinds.h"
+#include "shared/base/memory.h"
+#include "shared/base/terminal.h"
 #include "shared/base/text.h"
 #include "shared/base/version.h"
 
 #define KIND_COLUMN 20 /* of a kind and its example, in help */
+/* Of a command and its arguments, before what it does. */
+#define COLUMNS_WIDE   38
+#define COLUMNS_NARROW 28 /* on a terminal */
 
 const struct command *help_find(const char *name)
 {
@@ -35,7 +42,14 @@ static void list(const char *family, FILE *out)
             continue;
         char left[TEXT_MAX];
         text_format(left, sizeof left, "%s %s", command->name, command->arguments);
-        fprintf(out, "  %-38s %s\n", left, command->summary);
+        size_t columns = isatty(fileno(out)) ? COLUMNS_NARROW : COLUMNS_WIDE,
+               at = 3 + (strlen(left) > columns ? strlen(left) : columns);
+        fprintf(out, "  %-*s ", (int)columns, left);
+        if (isatty(fileno(out)) && at > 3 + columns) {
+            fprintf(out, "\n%*s", (int)columns + 3, "");
+            at = 3 + columns;
+        }
+        terminal_wrap(command->summary, at, 3 + columns, out);
     }
 }
 
@@ -53,11 +67,10 @@ static void list_exit_codes(FILE *out)
 
 void help_overview(FILE *out)
 {
-    fprintf(
-        out,
-        "usage: conclave COMMAND [options]\n\n"
-        "Distributed computation with an elected coordinator. `conclave up` starts a cluster on\n"
-        "this machine, `conclave submit factorial 10` submits a first job.\n\nCommands:\n");
+    fprintf(out, "usage: conclave COMMAND [options]\n\n"
+                 "Distributed computation with an elected coordinator.\n"
+                 "`conclave up --detach` starts a cluster on this machine,\n"
+                 "`conclave submit factorial 10` runs a first job.\n\nCommands:\n");
     list(NULL, out);
     fprintf(out, "\nOptions of every command:\n");
     options_help(cli_options, out);
@@ -69,10 +82,12 @@ void help_overview(FILE *out)
 
 static void list_kinds(const char *indent, FILE *out)
 {
-    for (size_t i = 0; kind_at(i); i++)
-        fprintf(out, "%s%s %-*s%s\n", indent, kind_at(i)->name,
-                (int)(KIND_COLUMN - strlen(kind_at(i)->name)), kind_at(i)->example,
-                kind_at(i)->about);
+    for (size_t i = 0; kind_at(i); i++) {
+        size_t at = strlen(indent) + KIND_COLUMN + 1;
+        fprintf(out, "%s%s %-*s", indent, kind_at(i)->name,
+                (int)(KIND_COLUMN - strlen(kind_at(i)->name)), kind_at(i)->example);
+        terminal_wrap(kind_at(i)->about, at, at, out);
+    }
     fprintf(out, "Numbers are written as 1000000, 1_000_000, 1e6, 10^6 or 5*10^5.\n");
 }
 
@@ -89,6 +104,32 @@ static void list_common_options(const struct command *command, FILE *out)
     }
 }
 
+/* Paragraphs as wide as the terminal; lines that begin with spaces stay as they are. */
+static void help_details(const char *details, FILE *out)
+{
+    size_t size = strlen(details) + 1, len = 0;
+    char *words = mem_new(size, 1);
+    fputc('\n', out);
+    if (!isatty(fileno(out))) {
+        fprintf(out, "%s\n", details);
+        details = "";
+    }
+    for (size_t n; *details; details += n + (details[n] == '\n')) {
+        n = strcspn(details, "\n");
+        bool alone = !n || *details == ' ';
+        if (alone && len)
+            terminal_wrap(words, 0, 0, out);
+        len = alone ? 0 : len;
+        if (alone)
+            fprintf(out, "%.*s\n", (int)n, details);
+        else
+            len += text_format(words + len, size - len, "%s%.*s", len ? " " : "", (int)n, details);
+    }
+    if (len)
+        terminal_wrap(words, 0, 0, out);
+    free(words);
+}
+
 void help_command(const struct command *command, FILE *out)
 {
     fprintf(out, "usage: conclave %s%s%s%s\n\n%s.\n", command->name,
@@ -99,7 +140,7 @@ void help_command(const struct command *command, FILE *out)
         list_kinds("  ", out);
     }
     if (command->details)
-        fprintf(out, "\n%s\n", command->details);
+        help_details(command->details, out);
     if (command->options) {
         fprintf(out, "\nOptions:\n");
         options_help(command->options, out);

@@ -6,6 +6,7 @@
 #include "clients/ask/batch.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
+#include "clients/ask/interrupt.h"
 #include "clients/map/map_label.h"
 #include "clients/map/task_cluster.h"
 #include "clients/map/task_totals.h"
@@ -14,10 +15,12 @@
 #include "clients/show/report.h"
 #include "clients/show/tasks.h"
 #include "clients/show/timing.h"
+#include "shared/base/terminal.h"
 
 /* What `job show` reads of a job of tasks to add it up: 64 MiB at most, within a second or so. */
 #define SHOW_SEGMENTS_MAX 64
 #define SHOW_TASKS_MAX    1000000
+#define EXPLAINED_COLUMNS 9 /* before what a line is about: "slowest: " */
 
 static struct {
     bool ops, timing;
@@ -138,6 +141,7 @@ static int show_text(struct cli *cli, const struct wire_job *answer)
 
 static int show(struct cli *cli, const struct wire_job *answer)
 {
+    static bool again; /* an empty line between two */
     const struct wire_job_row *row = &answer->jobs.at[0];
     bool ops = options.ops && row->total <= TRACE_OPS_MAX;
     int code = EXIT_OK;
@@ -160,44 +164,71 @@ static int show(struct cli *cli, const struct wire_job *answer)
             cli_print_json(cli, job);
         return code;
     }
+    if (again)
+        printf("\n");
+    again = true;
     code = show_text(cli, answer);
     return ops && !code ? list_operations(cli, row->job, NULL) : code;
 }
 
-/* Gets the job that the words name, and gives it to the command. */
-static int with_job(struct cli *cli, int n_words, char **words,
-                    int (*command)(struct cli *cli, const struct wire_job *answer))
+/* Runs the command for each id; the first failure is the exit code, the others are done all the
+ * same. All ids are looked at before anything is done. */
+static int each_job(struct cli *cli, int n_words, char **words,
+                    int (*run)(struct cli *cli, job_id_t job))
 {
     job_id_t job;
+    int code = n_words ? EXIT_OK : cli_job_id(n_words, words, &job);
+    for (int i = 0; !code && i < n_words; i++)
+        code = cli_job_id(1, words + i, &job);
+    if (code)
+        return code;
+    cli->json_lines = cli->json_lines || n_words > 1;
+    for (int i = 0; i < n_words && !interrupt_seen(); i++) {
+        (void)cli_job_id(1, words + i, &job);
+        int error = run(cli, job);
+        code = code ? code : error;
+    }
+    return code;
+}
+
+/* Gets the job, and gives it to the command. */
+static int with_job(struct cli *cli, job_id_t job,
+                    int (*command)(struct cli *cli, const struct wire_job *answer))
+{
     struct message *reply = NULL;
-    int code = cli_job_id(n_words, words, &job);
-    if (!code)
-        code = get_job(cli, job, &reply);
+    int code = get_job(cli, job, &reply);
     if (!code)
         code = command(cli, &reply->as.job);
     message_drop(&reply);
     return code;
 }
 
+static int show_job(struct cli *cli, job_id_t job)
+{
+    return with_job(cli, job, show);
+}
+
 int job_show_run(struct cli *cli, int n_words, char **words)
 {
-    return with_job(cli, n_words, words, show);
+    return each_job(cli, n_words, words, show_job);
 }
 
 /* --- wait and result --- */
 
-int job_wait_run(struct cli *cli, int n_words, char **words)
+static int wait_for_job(struct cli *cli, job_id_t job)
 {
-    job_id_t job;
-    int code = cli_job_id(n_words, words, &job);
-    if (!code && options.output)
-        code = digits_check(cli, options.output);
-    if (code)
-        return code;
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->job = job;
     struct batch batch = {.cli = cli, .report = {.output = options.output}};
     return batch_run(&batch, submission);
+}
+
+int job_wait_run(struct cli *cli, int n_words, char **words)
+{
+    if (options.output && n_words > 1)
+        return cli_fail(EXIT_USAGE, "--output is for one job");
+    int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
+    return code ? code : each_job(cli, n_words, words, wait_for_job);
 }
 
 static int give_result(struct cli *cli, const struct wire_job *answer)
@@ -220,35 +251,38 @@ static int give_result(struct cli *cli, const struct wire_job *answer)
 
 int job_result_run(struct cli *cli, int n_words, char **words)
 {
-    int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
-    return code ? code : with_job(cli, n_words, words, give_result);
+    job_id_t job;
+    int code = cli_job_id(n_words, words, &job);
+    if (!code && options.output)
+        code = digits_check(cli, options.output);
+    return code ? code : with_job(cli, job, give_result);
 }
 
 /* --- cancel and explain --- */
 
-int job_cancel_run(struct cli *cli, int n_words, char **words)
+static int cancel(struct cli *cli, job_id_t job)
 {
-    job_id_t job;
     char id[JOB_TEXT_MAX];
-    struct message *reply = NULL, *request;
-    int code = cli_job_id(n_words, words, &job);
-    if (code)
-        return code;
-    request = message_new(MESSAGE_JOB_CANCEL);
+    struct message *reply = NULL, *request = message_new(MESSAGE_JOB_CANCEL);
     request->as.job_cancel.job = job;
-    code = cli_ask(cli, request, MESSAGE_JOB, &reply);
+    int code = cli_ask(cli, request, MESSAGE_JOB, &reply);
     if (code)
         return code;
     const struct wire_job_row *row = reply->as.job.jobs.n == 1 ? &reply->as.job.jobs.at[0] : NULL;
     job_id_text(job, id);
     if (!row || !slice_equals(row->state, "cancelled"))
-        code = cli_fail(EXIT_FAILED, "job %s is finished already; it cannot be cancelled", id);
+        code = cli_fail(EXIT_FAILED, "job %s has already finished and cannot be cancelled", id);
     else if (cli->json)
         cli_print_json(cli, render_job(row));
     else
         printf("job %s is cancelled\n", id);
     message_drop(&reply);
     return code;
+}
+
+int job_cancel_run(struct cli *cli, int n_words, char **words)
+{
+    return each_job(cli, n_words, words, cancel);
 }
 
 /* What the nodes call a job by its numbers is said by its command, if this key may see it. */
@@ -273,28 +307,46 @@ static void name_by_command(struct cli *cli, job_id_t job, json_t *lines)
     message_drop(&reply);
 }
 
-int job_explain_run(struct cli *cli, int n_words, char **words)
+/* With the job itself, whose numbers and state a program reads instead of the prose. */
+static int print_explanation(struct cli *cli, job_id_t job, json_t *lines)
 {
-    job_id_t job;
-    struct message *reply = NULL, *request;
-    int code = cli_job_id(n_words, words, &job);
-    if (code)
-        return code;
-    request = message_new(MESSAGE_JOB_EXPLAIN);
-    request->as.job_explain.job = job;
-    code = cli_ask(cli, request, MESSAGE_EXPLANATION, &reply);
-    if (code)
-        return code;
-    json_t *told = render_explanation(job, reply->as.explanation.text), *line;
-    size_t i;
-    name_by_command(cli, job, json_object_get(told, "explanation"));
-    if (cli->json) {
-        cli_print_json(cli, told);
-    } else {
-        json_array_foreach(json_object_get(told, "explanation"), i, line)
-            printf("%s\n", json_string_value(line));
+    struct message *reply = NULL;
+    json_t *told = render_explanation(job, lines);
+    int code = get_job(cli, job, &reply);
+    if (code) {
         json_decref(told);
+        return code;
     }
+    json_t *object = render_job(&reply->as.job.jobs.at[0]);
+    json_object_update(object, told);
+    json_decref(told);
+    cli_print_json(cli, object);
     message_drop(&reply);
     return EXIT_OK;
+}
+
+static int explain(struct cli *cli, job_id_t job)
+{
+    struct message *reply = NULL, *request = message_new(MESSAGE_JOB_EXPLAIN);
+    request->as.job_explain.job = job;
+    int code = cli_ask(cli, request, MESSAGE_EXPLANATION, &reply);
+    if (code)
+        return code;
+    json_t *lines = render_lines(reply->as.explanation.text), *line;
+    size_t i;
+    name_by_command(cli, job, lines);
+    if (cli->json) {
+        code = print_explanation(cli, job, lines);
+    } else {
+        json_array_foreach(lines, i, line)
+            terminal_wrap(json_string_value(line), 0, EXPLAINED_COLUMNS, stdout);
+        json_decref(lines);
+    }
+    message_drop(&reply);
+    return code;
+}
+
+int job_explain_run(struct cli *cli, int n_words, char **words)
+{
+    return each_job(cli, n_words, words, explain);
 }

@@ -1,23 +1,31 @@
 /* job_list.c - conclave job list. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clients/ask/digits.h"
+#include "clients/ask/rows.h"
 #include "clients/command/commands.h"
 #include "clients/ask/jobspec.h"
 #include "clients/map/map_label.h"
 #include "clients/show/render.h"
+#include "clients/show/table.h"
 #include "clients/show/tasks.h"
 #include "shared/base/clock.h"
+#include "shared/base/memory.h"
 
 static struct {
     const char *state;
+    uint64_t limit;
+    bool wide;
 } options;
 
 const struct option_spec job_list_options[] = {
     {"state", OPTION_STRING, &options.state, 0, 0, "STATE",
      "only jobs that are queued, running, done, failed or cancelled"},
+    TABLE_LIMIT(options.limit, "newest"),
+    TABLE_WIDE(options.wide),
     {0}};
 
 static bool state_is_known(void)
@@ -55,78 +63,137 @@ static void add_result(const struct wire_job_row *row, struct text *out)
         text_add(out, "%" PRIu64 " %s", row->digits, digits_are_bytes(row) ? "bytes" : "digits");
 }
 
-#define TABLE "%-8s %-9s %-25s %-11s %-14s %-7s%s%s\n"
+static const struct table_column columns[] = {{.title = "ID"},
+                                              {.title = "STATE"},
+                                              {.title = "JOB", .least = 10},
+                                              {.title = "PROGRESS"},
+                                              {.title = "SUBMITTED UTC"},
+                                              {.title = "TOOK", .right = true},
+                                              {.title = "RESULT", .least = 6},
+                                              {0}};
 
-static void print_head(void)
+static void add_row(struct table *table, struct cli *cli, const struct wire_job_row *row)
 {
-    printf(TABLE, "ID", "STATE", "JOB", "PROGRESS", "SUBMITTED UTC", "TOOK", " ", "RESULT");
-}
-
-static void print_row(struct cli *cli, const struct wire_job_row *row)
-{
-    char id[JOB_TEXT_MAX], state[JOB_KIND_MAX + 1], when[CLOCK_TEXT_MAX], progress[48],
+    char id[JOB_TEXT_MAX], state[JOB_KIND_MAX + 1], when[CLOCK_TEXT_MAX],
         took[RENDER_TOOK_MAX] = "-";
     struct text label = {0}, result = {0};
     struct task_sum sum = tasks_sum(row);
     add_label(cli, row, &label);
     add_result(row, &result);
-    text_format(progress, sizeof progress, "%" PRIu64 "/%" PRIu64,
-                tasks_are(row) ? task_sum_ended(&sum) : row->done, row->total);
     if (row->finished_ms >= row->submitted_ms)
         render_took((row->finished_ms - row->submitted_ms) * MS_US, took);
-    clock_text(row->submitted_ms, when); /* 2026-11-27T18:46:42.000Z */
-    when[10] = ' ';
-    when[19] = '\0';
-    printf(TABLE, job_id_text(row->job, id), text_escape(state, sizeof state, row->state), label.at,
-           progress, when + 5, took, result.len ? " " : "", result.at);
+    table_add(table, "%s", job_id_text(row->job, id));
+    table_add_state(table, text_escape(state, sizeof state, row->state));
+    table_add(table, "%s", label.at);
+    table_add(table, "%" PRIu64 "/%" PRIu64, tasks_are(row) ? task_sum_ended(&sum) : row->done,
+              row->total);
+    table_add(table, "%s", render_short_time(row->submitted_ms, when));
+    table_add(table, "%s", took);
+    table_add(table, "%s", result.at);
 }
 
-static void take_page(struct cli *cli, const struct wire_job_page *page, json_t *array,
+/* The jobs that words name; none: all. */
+struct wanted {
+    job_id_t *ids; /* 0: it was seen; owned */
+    size_t n;
+};
+
+static int parse_wanted(int n_words, char **words, struct wanted *wanted)
+{
+    int code = EXIT_OK;
+    wanted->ids = mem_new((size_t)n_words + 1, sizeof *wanted->ids);
+    for (wanted->n = 0; !code && wanted->n < (size_t)n_words; wanted->n++)
+        code = cli_job_id(1, words + wanted->n, &wanted->ids[wanted->n]);
+    return code;
+}
+
+static bool is_wanted(struct wanted *wanted, const struct wire_job_row *row)
+{
+    bool any = !wanted->n;
+    for (size_t i = 0; i < wanted->n; i++)
+        if (wanted->ids[i] == row->job) {
+            any = true;
+            wanted->ids[i] = 0;
+        }
+    return any && (!options.state || slice_equals(row->state, options.state));
+}
+
+static int check_seen(const struct wanted *wanted)
+{
+    char id[JOB_TEXT_MAX];
+    int code = EXIT_OK;
+    for (size_t i = 0; i < wanted->n; i++)
+        if (wanted->ids[i])
+            code = cli_fail(EXIT_NOT_FOUND, "there is no job %s", job_id_text(wanted->ids[i], id));
+    return code;
+}
+
+static void take_page(struct rows *rows, struct message *page, struct wanted *wanted,
                       uint64_t *after)
 {
-    for (size_t i = 0; i < page->jobs.n; i++) {
-        const struct wire_job_row *row = &page->jobs.at[i];
+    const struct wire_job_page *jobs = &page->as.job_page;
+    for (size_t i = 0; i < jobs->jobs.n; i++) {
+        const struct wire_job_row *row = &jobs->jobs.at[i];
         *after = row->job > *after ? row->job : *after;
-        if (options.state && !slice_equals(row->state, options.state))
-            continue;
-        if (array)
-            json_array_append_new(array, render_job(row));
-        else
-            print_row(cli, row);
+        if (is_wanted(wanted, row))
+            rows_add(rows, page, row);
     }
 }
 
-int job_list_run(struct cli *cli, int n_words, char **words)
+/* Reads all pages. */
+static int read_jobs(struct cli *cli, struct wanted *wanted, struct rows *rows)
 {
-    char why[TEXT_MAX / 4];
     uint64_t after = 0;
-    int code = cli_no_words(n_words, words);
-    if (code)
-        return code;
-    if (!state_is_known())
-        return cli_fail(
-            EXIT_USAGE,
-            "--state: '%s' is not allowed; it takes queued, running, done, failed or cancelled",
-            text_escape(why, sizeof why, slice_of(options.state)));
-    json_t *array = cli->json ? json_array() : NULL;
-    for (bool more = true, first = true; more; first = false) {
+    for (bool more = true; more;) {
         struct message *request = message_new(MESSAGE_JOB_LIST), *reply = NULL;
         request->as.job_list.after = after;
-        code = cli_ask(cli, request, MESSAGE_JOB_PAGE, &reply);
+        int code = cli_ask(cli, request, MESSAGE_JOB_PAGE, &reply);
         if (code)
-            break;
-        if (first && !array)
-            print_head();
+            return code;
         uint64_t before = after;
-        take_page(cli, &reply->as.job_page, array, &after);
+        take_page(rows, reply, wanted, &after);
         if (reply->as.job_page.after > after)
             after = reply->as.job_page.after;
         more = reply->as.job_page.more && after > before;
         message_drop(&reply);
     }
-    if (array && !code)
+    return EXIT_OK;
+}
+
+static void print(struct cli *cli, const struct rows *rows)
+{
+    json_t *array = cli->json ? json_array() : NULL;
+    struct table *table = array ? NULL : table_new(columns, options.wide);
+    for (size_t i = rows_first(rows, options.limit); i < rows->n; i++) {
+        if (array)
+            json_array_append_new(array, render_job(rows->at[i]));
+        else
+            add_row(table, cli, rows->at[i]);
+    }
+    if (array)
         cli_print_json(cli, array);
     else
-        json_decref(array);
+        table_end(table, stdout);
+}
+
+int job_list_run(struct cli *cli, int n_words, char **words)
+{
+    char why[TEXT_MAX / 4];
+    struct wanted wanted = {0};
+    struct rows rows = {0};
+    if (!state_is_known())
+        return cli_fail(
+            EXIT_USAGE,
+            "--state: '%s' is not allowed; it takes queued, running, done, failed or cancelled",
+            text_escape(why, sizeof why, slice_of(options.state)));
+    int code = parse_wanted(n_words, words, &wanted);
+    if (!code)
+        code = read_jobs(cli, &wanted, &rows);
+    if (!code) {
+        print(cli, &rows);
+        code = check_seen(&wanted);
+    }
+    rows_clear(&rows);
+    free(wanted.ids);
     return code;
 }

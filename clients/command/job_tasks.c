@@ -217,7 +217,8 @@ int job_outputs_run(struct cli *cli, int n_words, char **words)
                                              .inputs = options.tag,
                                              .commands = options.dir,
                                              .merged = options.merged,
-                                             .bar = options.follow};
+                                             .bar = options.follow,
+                                             .waits = options.follow};
     struct task_choice *choice = mem_new(1, sizeof *choice);
     struct task_cluster *cluster = NULL;
     code = open_job(cli, n_words, words, &wants, choice, &cluster);

@@ -7,6 +7,8 @@
 #include "clients/command/commands.h"
 #include "clients/command/keys_cluster.h"
 #include "clients/local/keyring.h"
+#include "clients/show/printable.h"
+#include "clients/show/table.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 
@@ -18,7 +20,7 @@
 static struct {
     uint64_t nodes, expires_us, overlap_us;
     const char *dir, *role;
-    bool front;
+    bool front, wide;
 } options = {.nodes = NODES_DEFAULT, .overlap_us = OVERLAP_US, .dir = LOCAL_DIR_DEFAULT};
 
 #define DIR_OPTION                                                                                \
@@ -27,6 +29,8 @@ static struct {
     }
 
 const struct option_spec keys_options[] = {DIR_OPTION, {0}};
+
+const struct option_spec keys_list_options[] = {DIR_OPTION, TABLE_WIDE(options.wide), {0}};
 
 const struct option_spec keys_init_options[] = {{"nodes", OPTION_U64, &options.nodes, 1, NODES_MAX,
                                                  "N", "how many nodes the cluster has (default 6)"},
@@ -87,7 +91,8 @@ int keys_init_run(struct cli *cli, int n_words, char **words)
     if (code)
         return code;
     if (cli->json)
-        cli_print_json(cli, json_pack("{s:s, s:I, s:I}", "dir", options.dir, "nodes",
+        cli_print_json(cli, json_pack("{s:o, s:I, s:I}", "dir",
+                                      printable_json(slice_of(options.dir)), "nodes",
                                       (json_int_t)options.nodes, "brokers", (json_int_t)brokers.n));
     else
         printf("keys of %" PRIu64 " nodes and %zu brokers are in %s/" KEYRING_DIR
@@ -117,8 +122,8 @@ int keys_add_run(struct cli *cli, int n_words, char **words)
     if (code)
         return code;
     if (cli->json)
-        cli_print_json(cli, json_pack("{s:s, s:s, s:s}", "name", words[0], "role", role_name(role),
-                                      "file", path));
+        cli_print_json(cli, json_pack("{s:s, s:s, s:o}", "name", words[0], "role", role_name(role),
+                                      "file", printable_json(slice_of(path))));
     else
         printf("%s\n", path);
     return EXIT_OK;
@@ -211,6 +216,11 @@ int keys_rotate_run(struct cli *cli, int n_words, char **words)
     return code;
 }
 
+static const struct table_column columns[] = {{.title = "NAME", .least = 8},
+                                              {.title = "ROLE"},
+                                              {.title = "EXPIRES"},
+                                              {0}};
+
 int keys_list_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX] = "";
@@ -224,15 +234,16 @@ int keys_list_run(struct cli *cli, int n_words, char **words)
         cli_print_json(cli, rows);
         return EXIT_OK;
     }
-    printf("%-20s %-9s %s\n", "NAME", "ROLE", "EXPIRES");
+    struct table *table = table_new(columns, options.wide);
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         const char *ends = json_string_value(json_object_get(row, "expires"));
         bool over = ends && access_time_ms(ends) <= clock_wall_ms();
-        printf("%-20s %-9s %s%s\n", json_string_value(json_object_get(row, "name")),
-               json_string_value(json_object_get(row, "role")), ends ? ends : "never",
-               over ? " (over)" : "");
+        table_add(table, "%s", json_string_value(json_object_get(row, "name")));
+        table_add(table, "%s", json_string_value(json_object_get(row, "role")));
+        table_add(table, "%s%s", ends ? ends : "never", over ? " (over)" : "");
     }
+    table_end(table, stdout);
     json_decref(rows);
     return EXIT_OK;
 }

@@ -6,19 +6,19 @@
 #include <unistd.h>
 
 #include "clients/command/commands.h"
+#include "clients/command/monitor_top.h"
 #include "clients/show/feed.h"
 #include "clients/ask/interrupt.h"
 #include "clients/ask/subscription.h"
 #include "clients/show/render.h"
-#include "clients/show/top.h"
+#include "clients/show/keyboard.h"
+#include "shared/base/terminal.h"
 #include "shared/base/clock.h"
 #include "shared/bus/doors.h"
 
-#define TOP_MS 500
-
 static struct {
     uint64_t node, count;
-    bool top, events, heartbeats;
+    bool top, events, heartbeats, wide;
 } options;
 
 const struct option_spec monitor_options[] = {
@@ -27,15 +27,17 @@ const struct option_spec monitor_options[] = {
      "end after K messages (with --top: tables)"},
     {"events", OPTION_FLAG, &options.events, 0, 0, NULL, "only events"},
     {"heartbeats", OPTION_FLAG, &options.heartbeats, 0, 0, NULL, "only heartbeats"},
-    {"top", OPTION_FLAG, &options.top, 0, 0, NULL, "a table of the nodes, redrawn twice a second"},
+    {"top", OPTION_FLAG, &options.top, 0, 0, NULL,
+     "nodes and jobs on a screen that is redrawn; keys sort, choose and open"},
+    TABLE_WIDE(options.wide),
     {0}};
 
 struct monitor {
     struct cli *cli;
     struct subscription subscription;
     struct feed feed;
-    struct top top;
-    uint64_t shown, drawn_us, deadline_us;
+    struct monitor_top top;
+    uint64_t shown, deadline_us;
     bool quiet;
 };
 
@@ -55,7 +57,10 @@ static void show(struct monitor *monitor, const struct message *message)
     if (monitor->cli->json) {
         cli_print_json(monitor->cli, feed_json(message));
     } else {
-        feed_line(message, &line);
+        if (options.wide || !isatty(STDOUT_FILENO))
+            feed_line(message, &line);
+        else
+            feed_short_line(message, &line);
         printf("%s\n", line.at);
     }
     monitor->shown++;
@@ -78,7 +83,7 @@ static void take(struct monitor *monitor, const struct message *message, uint64_
     if (missed && (!options.node || origin.node == options.node) && !options.top)
         show_gap(monitor, &origin, missed);
     if (options.top)
-        top_hear(&monitor->top, message, now_us);
+        top_hear(&monitor->top.top, message, now_us);
     else if (wanted)
         show(monitor, message);
 }
@@ -108,11 +113,8 @@ static void watch(struct monitor *monitor, uint64_t now_us)
         monitor->quiet = true;
     }
     subscription_watch(&monitor->subscription, now_us);
-    if (options.top && now_us - monitor->drawn_us >= TOP_MS * MS_US) {
-        top_draw(&monitor->top, now_us, isatty(STDOUT_FILENO), stdout);
-        monitor->drawn_us = now_us;
-        monitor->shown++;
-    }
+    if (options.top)
+        monitor->shown += monitor_top_turn(&monitor->top, now_us);
 }
 
 static int refused(const struct monitor *monitor)
@@ -136,16 +138,21 @@ static int loop(struct monitor *monitor)
         watch(monitor, now_us);
         if (monitor->subscription.refused)
             return refused(monitor);
-        if (satisfied(monitor) || interrupt_seen())
+        if (satisfied(monitor) || interrupt_seen() || monitor->top.ended)
             return EXIT_OK;
         if (ferror(stdout))
             return EXIT_FAILED;
         if (now_us >= monitor->deadline_us)
             return cli_fail(EXIT_TIMEOUT, "%" PRIu64 " messages arrived in time", monitor->shown);
-        zmq_pollitem_t items[SUBSCRIPTION_ITEMS + 1] = {
+        zmq_pollitem_t items[SUBSCRIPTION_ITEMS + 2 + CLIENT_ITEMS_MAX] = {
             [SUBSCRIPTION_ITEMS] = {.fd = interrupt_fd(), .events = ZMQ_POLLIN}};
+        size_t n = SUBSCRIPTION_ITEMS + 1;
         subscription_items(&monitor->subscription, items);
-        if (zmq_poll(items, SUBSCRIPTION_ITEMS + 1, TOP_MS / 2) < 0 && errno != EINTR)
+        if (monitor->top.screen)
+            n += client_items(cli_client(monitor->cli), items + n);
+        if (monitor->top.screen && keyboard_fd() >= 0)
+            items[n++] = (zmq_pollitem_t){.fd = keyboard_fd(), .events = ZMQ_POLLIN};
+        if (zmq_poll(items, (int)n, TOP_MS / 2) < 0 && errno != EINTR)
             panic("zmq_poll: %s", zmq_strerror(errno));
     }
 }
@@ -167,11 +174,15 @@ int monitor_run(struct cli *cli, int n_words, char **words)
     struct monitor *monitor = mem_new(1, sizeof *monitor);
     cli->json_lines = true;
     monitor->cli = cli;
-    monitor->drawn_us = clock_now_us();
+    uint64_t now_us = clock_now_us();
+    if (options.top)
+        monitor_top_begin(&monitor->top, cli, now_us);
     monitor->deadline_us = cli->timeout_given ? cli_deadline_us(cli) : UINT64_MAX;
     subscription_open(&monitor->subscription, cli_context(cli), &cli->brokers, cli->entry.access,
-                      monitor->drawn_us);
+                      now_us);
     code = loop(monitor);
+    if (options.top)
+        monitor_top_end(&monitor->top);
     subscription_close(&monitor->subscription);
     free(monitor);
     return code;

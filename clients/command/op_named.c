@@ -10,13 +10,15 @@
 #include "clients/command/commands.h"
 #include "clients/map/named.h"
 #include "clients/show/render.h"
+#include "clients/show/table.h"
 #include "shared/base/clock.h"
 #include "shared/tasks/operator.h"
 
 static struct {
     uint64_t time_limit_us;
     bool commutative, text;
-} options = {OPERATOR_TIME_DEFAULT_US, false, false};
+    bool wide;
+} options = {.time_limit_us = OPERATOR_TIME_DEFAULT_US};
 
 const struct option_spec op_add_options[] = {{"commutative", OPTION_FLAG, &options.commutative, 0,
                                               0, NULL, "files may be folded in any order"},
@@ -32,9 +34,10 @@ static int check_name(const char *word)
     char shown[TEXT_MAX / 4];
     if (operator_name_is_valid(slice_of(word)))
         return EXIT_OK;
-    return cli_fail(EXIT_USAGE,
-                    "'%s' is no name for an operator: letters, digits, '.', '_', '-', %d at most",
-                    text_escape(shown, sizeof shown, slice_of(word)), OPERATOR_NAME_MAX);
+    return cli_fail(
+        EXIT_USAGE,
+        "'%s' is not a name for an operator: letters, digits, '.', '_', '-', %d at most",
+        text_escape(shown, sizeof shown, slice_of(word)), OPERATOR_NAME_MAX);
 }
 
 static json_t *row_json(const struct wire_value_row *row)
@@ -55,7 +58,7 @@ static int read_program(const char *path, struct blob **out)
     if (stat(path, &about) || access(path, X_OK))
         return cli_fail(EXIT_USAGE, "%s cannot be executed: %s", shown, strerror(errno));
     if (!S_ISREG(about.st_mode) || !about.st_size)
-        return cli_fail(EXIT_USAGE, "%s is no program: a file with something in it is", shown);
+        return cli_fail(EXIT_USAGE, "%s is not a program: it is empty, or not a file", shown);
     if ((uint64_t)about.st_size > OPERATOR_BYTES_MAX)
         return cli_fail(EXIT_USAGE,
                         "%s is longer than %s, the most of a program; a script may start what is "
@@ -156,19 +159,38 @@ int op_add_run(struct cli *cli, int n_words, char **words)
 
 /* --- list --- */
 
+const struct option_spec op_list_options[] = {TABLE_WIDE(options.wide), {0}};
+
 static void list_json(void *context, const struct wire_value_row *row)
 {
     json_array_append_new(context, row_json(row));
 }
 
+static const struct table_column columns[] = {{.title = "NAME", .least = 8},
+                                              {.title = "VALUE"},
+                                              {.title = "SIZE", .right = true},
+                                              {.title = "OWNER", .least = 5},
+                                              {0}};
+
 static void list_row(void *context, const struct wire_value_row *row)
 {
     char name[4 * OPERATOR_NAME_MAX + 1], owner[4 * OWNER_MAX + 1], at[STORED_TEXT_MAX],
         size[RENDER_SIZE_MAX];
-    (void)context;
-    printf("%-20s %-22s %10s  %s\n", text_escape(name, sizeof name, row->name),
-           stored_text(row->sha256, at), render_size(row->len, size),
-           row->owner.len ? text_escape(owner, sizeof owner, row->owner) : "-");
+    struct table *table = context;
+    table_add(table, "%s", text_escape(name, sizeof name, row->name));
+    table_add(table, "%s", stored_text(row->sha256, at));
+    table_add(table, "%s", render_size(row->len, size));
+    table_add(table, "%s", row->owner.len ? text_escape(owner, sizeof owner, row->owner) : "-");
+}
+
+static int list_text(struct cli *cli)
+{
+    struct table *table = table_new(columns, options.wide);
+    int code = named_each(cli, list_row, table);
+    if (!code)
+        table_print(table, stdout);
+    table_destroy(&table);
+    return code;
 }
 
 int op_list_run(struct cli *cli, int n_words, char **words)
@@ -176,10 +198,8 @@ int op_list_run(struct cli *cli, int n_words, char **words)
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
-    if (!cli->json) {
-        printf("%-20s %-22s %10s  %s\n", "NAME", "VALUE", "SIZE", "OWNER");
-        return named_each(cli, list_row, NULL);
-    }
+    if (!cli->json)
+        return list_text(cli);
     json_t *rows = json_array();
     code = named_each(cli, list_json, rows);
     if (code)

@@ -11,6 +11,8 @@
 #include "clients/command/commands.h"
 #include "clients/local/local.h"
 #include "clients/local/stores.h"
+#include "clients/show/printable.h"
+#include "clients/show/table.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/quorum.h"
@@ -20,7 +22,7 @@
 
 static struct {
     const char *dir;
-    bool yes, force;
+    bool yes, force, wide;
 } options;
 
 const struct option_spec recover_options[] = {
@@ -29,6 +31,7 @@ const struct option_spec recover_options[] = {
     {"yes", OPTION_FLAG, &options.yes, 0, 0, NULL, "do it"},
     {"force", OPTION_FLAG, &options.force, 0, 0, NULL,
      "even if a majority of the voters' disks is there"},
+    TABLE_WIDE(options.wide),
     {0}};
 
 struct recovery {
@@ -222,20 +225,30 @@ static void print_jobs(const struct store_found *chosen)
     printf("\n");
 }
 
+static const struct table_column columns[] = {
+    {.title = "NODE", .right = true}, {.title = "CLUSTER"},
+    {.title = "TERM", .right = true}, {.title = "LAST ENTRY (TERM)"},
+    {.title = "JOBS", .right = true}, {.title = "DIR", .least = 8},
+    {.title = "STORE", .least = 16},  {0}};
+
 static void print_stores(const struct recovery *recovery)
 {
-    printf("NODE  CLUSTER   TERM  LAST ENTRY (TERM)   JOBS  STORE\n");
+    struct table *table = table_new(columns, options.wide);
     for (size_t i = 0; i < recovery->n; i++) {
         const struct store_found *it = &recovery->at[i];
-        char last[48] = "-";
+        table_add(table, "%" PRIu64, it->node);
+        table_add(table, "%.*s", SHORT_ID, it->cluster_id ? it->cluster_id : "-");
+        table_add(table, "%" PRIu64, it->term);
         if (it->state == STORE_SOUND)
-            text_format(last, sizeof last, "%" PRIu64 " (%" PRIu64 ")", it->last_index,
-                        it->last_term);
-        printf("%-4" PRIu64 "  %-8.*s %5" PRIu64 "  %-18s %6" PRIu64 "  %s: %s%s%s\n", it->node,
-               SHORT_ID, it->cluster_id ? it->cluster_id : "-", it->term, last, it->jobs, it->dir,
-               describe(recovery, it), it->state == STORE_DAMAGED ? ": " : "",
-               it->state == STORE_DAMAGED ? it->why : "");
+            table_add(table, "%" PRIu64 " (%" PRIu64 ")", it->last_index, it->last_term);
+        else
+            table_add(table, "-");
+        table_add(table, "%" PRIu64, it->jobs);
+        table_add(table, "%s", it->dir);
+        table_add(table, "%s%s%s", describe(recovery, it), it->state == STORE_DAMAGED ? ": " : "",
+                  it->state == STORE_DAMAGED ? it->why : "");
     }
+    table_end(table, stdout);
     print_jobs(recovery->chosen);
 }
 
@@ -253,7 +266,7 @@ static json_t *stores_json(const struct recovery *recovery)
         json_t *row =
             it->about && it->state == STORE_SOUND ? json_deep_copy(it->about) : json_object();
         json_object_set_new(row, "node", json_integer((json_int_t)it->node));
-        json_object_set_new(row, "dir", json_string(it->dir));
+        json_object_set_new(row, "dir", printable_json(slice_of(it->dir)));
         json_object_set_new(row, "state",
                             json_string(it->state == STORE_SOUND   ? "sound"
                                         : it->state == STORE_BLANK ? "empty"

@@ -1,16 +1,20 @@
 /* snapshot.c - conclave snapshot take, list. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "clients/ask/cluster.h"
+#include "clients/ask/rows.h"
 #include "clients/command/commands.h"
 #include "clients/show/render.h"
+#include "clients/show/table.h"
 #include "shared/snapshot/model.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 
 static struct {
-    uint64_t node;
+    uint64_t node, limit;
+    bool wide;
 } options;
 
 const struct option_spec snapshot_take_options[] = {
@@ -21,6 +25,8 @@ const struct option_spec snapshot_take_options[] = {
 const struct option_spec snapshot_list_options[] = {
     {"node", OPTION_U64, &options.node, 1, NODES_MAX, "N",
      "only those that node N has taken (default: all nodes)"},
+    TABLE_LIMIT(options.limit, "newest"),
+    TABLE_WIDE(options.wide),
     {0}};
 
 /* --- rows --- */
@@ -47,13 +53,27 @@ static json_t *row_json(const struct wire_snapshot_row *row)
                      number(row->nodes));
 }
 
-static void print_row(const struct wire_snapshot_row *row)
+static const struct table_column columns[] = {{.title = "ID"},
+                                              {.title = "STATE"},
+                                              {.title = "TAKEN UTC"},
+                                              {.title = "MS", .right = true},
+                                              {.title = "BYTES", .right = true},
+                                              {"STATES", true, true, 0},
+                                              {.title = "BY"},
+                                              {.title = "MISSING", .least = 7},
+                                              {0}};
+
+static void add_row(struct table *table, const struct wire_snapshot_row *row)
 {
     char id[SNAPSHOT_NAME_MAX], when[CLOCK_TEXT_MAX], missing[TEXT_MAX];
-    printf("%-24s %-8s %-24s %10.1f %10" PRIu64 " %6" PRIu64 " %-8s %s\n", row_id(row, id),
-           row->complete ? "complete" : "partial", clock_text(row->time_ms, when),
-           (double)row->took_us / 1000, row->bytes, row->nodes, row->periodic ? "clock" : "request",
-           text_escape(missing, sizeof missing, row->missing));
+    table_add(table, "%s", row_id(row, id));
+    table_add_state(table, row->complete ? "complete" : "partial");
+    table_add(table, "%s", render_short_time(row->time_ms, when));
+    table_add(table, "%.1f", (double)row->took_us / 1000);
+    table_add(table, "%" PRIu64, row->bytes);
+    table_add(table, "%" PRIu64, row->nodes);
+    table_add(table, "%s", row->periodic ? "clock" : "request");
+    table_add(table, "%s", text_escape(missing, sizeof missing, row->missing));
 }
 
 /* --- take --- */
@@ -97,25 +117,45 @@ int snapshot_take_run(struct cli *cli, int n_words, char **words)
 
 struct listing {
     struct cli *cli;
-    json_t *array; /* NULL: lines */
-    size_t n;
+    struct rows rows; /* struct wire_snapshot_row */
 };
 
-static void take_page(struct listing *listing, const struct wire_snapshot_page *page,
-                      uint64_t *after)
+static void take_page(struct listing *listing, struct message *page, uint64_t *after)
 {
-    for (size_t i = 0; i < page->heads.n; i++) {
-        const struct wire_snapshot_row *row = &page->heads.at[i];
+    const struct wire_snapshot_page *heads = &page->as.snapshot_page;
+    for (size_t i = 0; i < heads->heads.n; i++) {
+        const struct wire_snapshot_row *row = &heads->heads.at[i];
         *after = row->counter > *after ? row->counter : *after;
-        if (listing->array)
-            json_array_append_new(listing->array, row_json(row));
-        else if (!listing->n)
-            printf("%-24s %-8s %-24s %10s %10s %6s %-8s %s\n", "ID", "STATE", "TAKEN", "MS",
-                   "BYTES", "STATES", "BY", "MISSING");
-        if (!listing->array)
-            print_row(row);
-        listing->n++;
+        rows_add(&listing->rows, page, row);
     }
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct wire_snapshot_row *const *left = a, *const *right = b;
+    if ((*left)->time_ms != (*right)->time_ms)
+        return (*left)->time_ms < (*right)->time_ms ? -1 : 1;
+    return (*left)->counter < (*right)->counter ? -1 : (*left)->counter > (*right)->counter;
+}
+
+/* The latest last, whichever node has taken it. */
+static void print(struct listing *listing)
+{
+    struct table *table = listing->cli->json ? NULL : table_new(columns, options.wide);
+    json_t *array = table ? NULL : json_array();
+    struct rows *rows = &listing->rows;
+    if (rows->n) /* their pages are dropped together, whichever stands where */
+        qsort(rows->at, rows->n, sizeof *rows->at, by_time);
+    for (size_t i = rows_first(rows, options.limit); i < rows->n; i++) {
+        if (array)
+            json_array_append_new(array, row_json(rows->at[i]));
+        else
+            add_row(table, rows->at[i]);
+    }
+    if (array)
+        cli_print_json(listing->cli, array);
+    else
+        table_end(table, stdout);
 }
 
 static int list_node(struct listing *listing, uint64_t node)
@@ -130,7 +170,7 @@ static int list_node(struct listing *listing, uint64_t node)
         if (code)
             break;
         uint64_t before = after;
-        take_page(listing, &reply->as.snapshot_page, &after);
+        take_page(listing, reply, &after);
         more = reply->as.snapshot_page.more && after > before;
         message_drop(&reply);
     }
@@ -165,11 +205,9 @@ int snapshot_list_run(struct cli *cli, int n_words, char **words)
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
-    listing.array = cli->json ? json_array() : NULL;
     code = options.node ? list_node(&listing, options.node) : list_all(&listing);
-    if (listing.array && !code)
-        cli_print_json(cli, listing.array);
-    else
-        json_decref(listing.array);
+    if (!code)
+        print(&listing);
+    rows_clear(&listing.rows);
     return code;
 }

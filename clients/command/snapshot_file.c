@@ -12,6 +12,8 @@
 #include "shared/snapshot/verify.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
+#include "shared/base/terminal.h"
+#include "shared/base/text.h"
 
 static struct {
     const char *total;
@@ -112,8 +114,11 @@ static void print_text(const struct snapshot_model *model, const struct findings
            findings->violations ? "NOT consistent"
            : model->complete    ? "consistent"
                                 : "consistent as far as is known");
-    for (size_t i = 0; i < findings->lines.n; i++)
-        printf("%-8s %s\n", words[findings->lines.at[i].kind], findings->lines.at[i].text);
+    for (size_t i = 0; i < findings->lines.n; i++) {
+        struct text line = {0};
+        text_add(&line, "%-8s %s", words[findings->lines.at[i].kind], findings->lines.at[i].text);
+        terminal_wrap(line.at, 0, sizeof "VIOLATION", stdout);
+    }
 }
 
 /* What is beside a file is compared with the hashes that the snapshot has. That some are not there

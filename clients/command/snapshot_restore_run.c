@@ -10,6 +10,7 @@
 #include "clients/ask/snapshot_fetch.h"
 #include "clients/ask/snapshot_values.h"
 #include "clients/command/snapshot_restore.h"
+#include "clients/show/printable.h"
 #include "shared/snapshot/verify.h"
 #include "shared/base/hash.h"
 #include "shared/base/quorum.h"
@@ -183,9 +184,10 @@ int snapshot_restore_run(struct cli *cli, int n_words, char **words)
         code = snapshot_restore_into(model, source_of(cli, words[0]), options.dir, options.voters,
                                      options.force);
     if (!code && cli->json)
-        cli_print_json(cli, json_pack("{s:s, s:s, s:I}", "snapshot_id",
-                                      snapshot_name_text(&model->name, name), "dir", options.dir,
-                                      "nodes", (json_int_t)model->n_nodes));
+        cli_print_json(cli, json_pack("{s:s, s:o, s:I}", "snapshot_id",
+                                      snapshot_name_text(&model->name, name), "dir",
+                                      printable_json(slice_of(options.dir)), "nodes",
+                                      (json_int_t)model->n_nodes));
     else if (!code)
         printf("%zu nodes are ready in %s; `conclave up --dir %s --nodes %zu` starts them\n",
                model->n_nodes, options.dir, options.dir, model->n_nodes);

@@ -5,29 +5,45 @@
 #include "clients/command/commands.h"
 #include "clients/ask/snapshot_fetch.h"
 #include "clients/show/snapshot_json.h"
+#include "clients/show/table.h"
 #include "shared/snapshot/verify.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 
 static struct {
     uint64_t node;
+    bool wide;
 } options;
 
 const struct option_spec snapshot_show_options[] = {{"node", OPTION_U64, &options.node, 1,
                                                      NODES_MAX, "N",
                                                      "only node N and the channels into it"},
+                                                    TABLE_WIDE(options.wide),
                                                     {0}};
+
+#define NAME_COLUMNS 11 /* before what a line is about */
 
 static bool is_shown(uint64_t node)
 {
     return !options.node || options.node == node;
 }
 
+static const struct table_column node_columns[] = {{.title = "NODE", .right = true},
+                                                   {.title = "ROLE", .least = 6},
+                                                   {"TERM", true, true, 0},
+                                                   {.title = "ACCOUNTS", .right = true},
+                                                   {.title = "BALANCE", .right = true},
+                                                   {.title = "VALUES", .right = true},
+                                                   {.title = "OPERATIONS", .right = true},
+                                                   {"QUEUED", true, true, 0},
+                                                   {.title = "OUTBOX", .right = true},
+                                                   {"MARKER", false, true, 0},
+                                                   {.title = "MS", .right = true},
+                                                   {0}};
+
 static void print_nodes(const struct snapshot_model *model)
 {
-    printf("\n%-5s %-12s %8s %8s %17s %7s %11s %6s %7s %7s %12s\n", "NODE", "ROLE", "TERM",
-           "ACCOUNTS", "BALANCE", "VALUES", "OPERATIONS", "QUEUED", "OUTBOX", "MARKER",
-           "REPORTED ms");
+    struct table *table = table_new(node_columns, options.wide);
     for (uint64_t id = 1; id <= model->n_nodes; id++) {
         const struct model_node *node = &model->nodes[id];
         char marker[24] = "-";
@@ -35,20 +51,28 @@ static void print_nodes(const struct snapshot_model *model)
         if (!is_shown(id))
             continue;
         if (!node->present) {
-            printf("%-5" PRIu64 " missing: %.*s\n", id, (int)node->about.missing.len,
-                   (const char *)node->about.missing.at);
+            table_add_line(table, "%4" PRIu64 "  missing: %.*s", id, (int)node->about.missing.len,
+                           (const char *)node->about.missing.at);
             continue;
         }
         for (size_t i = 0; i < node->accounts.n; i++)
             balance += node->accounts.at[i].balance;
         if (node->state.first_marker)
             text_format(marker, sizeof marker, "from %" PRIu64, node->state.first_marker);
-        printf("%-5" PRIu64 " %-12.*s %8" PRIu64 " %8zu %17" PRIu64 " %7zu %11" PRIu64
-               " %6zu %7zu %7s %12.1f\n",
-               id, (int)node->state.role.len, (const char *)node->state.role.at, node->state.term,
-               node->accounts.n, balance, node->pairs.n, node->state.operations, node->queued.n,
-               node->outbox.n, marker, (double)node->about.took_us / 1000);
+        table_add(table, "%" PRIu64, id);
+        table_add(table, "%.*s", (int)node->state.role.len, (const char *)node->state.role.at);
+        table_add(table, "%" PRIu64, node->state.term);
+        table_add(table, "%zu", node->accounts.n);
+        table_add(table, "%" PRIu64, balance);
+        table_add(table, "%zu", node->pairs.n);
+        table_add(table, "%" PRIu64, node->state.operations);
+        table_add(table, "%zu", node->queued.n);
+        table_add(table, "%zu", node->outbox.n);
+        table_add(table, "%s", marker);
+        table_add(table, "%.1f", (double)node->about.took_us / 1000);
     }
+    printf("\n");
+    table_end(table, stdout);
 }
 
 /* "2 transfer, 1 task": how many of which kind. */
@@ -75,41 +99,51 @@ static uint64_t money_in(const struct snapshot_model *model, uint64_t from, uint
     return sum;
 }
 
-static void print_channel(const struct snapshot_model *model, uint64_t from, uint64_t to)
+static const struct table_column channel_columns[] = {{.title = "CHANNEL"},
+                                                      {.title = "SENT", .right = true},
+                                                      {.title = "RECEIVED", .right = true},
+                                                      {.title = "RECORDED", .right = true},
+                                                      {.title = "MONEY", .right = true},
+                                                      {.title = "MESSAGES", .least = 8},
+                                                      {0}};
+
+static void add_channel(struct table *table, const struct snapshot_model *model, uint64_t from,
+                        uint64_t to)
 {
     const struct model_channel *channel = model_channel(model, from, to);
     const struct wire_cut_count *sender = model_count(model, from, to),
                                 *receiver = model_count(model, to, from);
-    char name[48];
     struct text kinds = {0};
-    text_format(name, sizeof name, "%" PRIu64 "-%" PRIu64, from, to);
     if (!channel->known) {
-        printf("%-9s missing: %.*s\n", name, (int)channel->missing.len,
-               (const char *)channel->missing.at);
+        table_add_line(table, "%" PRIu64 "-%" PRIu64 "  missing: %.*s", from, to,
+                       (int)channel->missing.len, (const char *)channel->missing.at);
         return;
     }
     add_kinds(channel, &kinds);
-    printf("%-9s %10" PRIu64 " %10" PRIu64 " %9" PRIu64 " %12" PRIu64 "  %s\n", name,
-           sender ? sender->sent : 0, receiver ? receiver->received : 0, channel->recorded,
-           money_in(model, from, to), kinds.at);
+    table_add(table, "%" PRIu64 "-%" PRIu64, from, to);
+    table_add(table, "%" PRIu64, sender ? sender->sent : 0);
+    table_add(table, "%" PRIu64, receiver ? receiver->received : 0);
+    table_add(table, "%" PRIu64, channel->recorded);
+    table_add(table, "%" PRIu64, money_in(model, from, to));
+    table_add(table, "%s", kinds.at);
 }
 
 static void print_channels(const struct snapshot_model *model)
 {
     bool any = false;
+    struct table *table = table_new(channel_columns, options.wide);
     for (uint64_t from = 1; from <= model->n_nodes; from++)
         for (uint64_t to = 1; to <= model->n_nodes; to++) {
             const struct model_channel *channel = model_channel(model, from, to);
             if (from == to || !is_shown(to) || (channel->known && !channel->recorded))
                 continue;
-            if (!any)
-                printf("\n%-9s %10s %10s %9s %12s  %s\n", "CHANNEL", "SENT", "RECEIVED", "RECORDED",
-                       "MONEY", "MESSAGES");
             any = true;
-            print_channel(model, from, to);
+            add_channel(table, model, from, to);
         }
-    if (!any)
-        printf("\nthe channels are empty\n");
+    printf("\n%s", any ? "" : "the channels are empty\n");
+    if (any)
+        table_print(table, stdout);
+    table_destroy(&table);
 }
 
 static void print_jobs(const struct snapshot_model *model)
@@ -127,6 +161,7 @@ static void print_jobs(const struct snapshot_model *model)
 static void print_text(const struct snapshot_model *model)
 {
     char name[SNAPSHOT_NAME_MAX], when[CLOCK_TEXT_MAX];
+    struct text money = {0};
     struct findings findings;
     snapshot_verify(model, NULL, &findings);
     printf("snapshot   %s, %s\n", snapshot_name_text(&model->name, name),
@@ -138,9 +173,11 @@ static void print_text(const struct snapshot_model *model)
            "\n",
            findings.channels_known, findings.channels, findings.channels_holding,
            findings.messages);
-    printf("money      %" PRIu64 " in accounts + %" PRIu64 " in channels + %" PRIu64
-           " in outboxes = %" PRIu64 "\n",
-           findings.balances, findings.in_channels, findings.in_outboxes, findings.total);
+    text_add(&money,
+             "money      %" PRIu64 " in accounts + %" PRIu64 " in channels + %" PRIu64
+             " in outboxes = %" PRIu64,
+             findings.balances, findings.in_channels, findings.in_outboxes, findings.total);
+    terminal_wrap(money.at, 0, NAME_COLUMNS, stdout);
     findings_clear(&findings);
     print_jobs(model);
     print_nodes(model);

@@ -7,16 +7,19 @@
 #include "clients/show/health.h"
 #include "clients/show/render.h"
 #include "clients/show/status_json.h"
+#include "clients/show/table.h"
 #include "clients/local/supervised.h"
 #include "shared/base/limits.h"
 
 #define STATUS_US (1000 * MS_US)
 
 static const char *dir;
+static bool wide;
 
 const struct option_spec status_options[] = {
     {"dir", OPTION_STRING, &dir, 0, 0, "DIR",
      "a cluster that `up` started: which processes do not start, and why (default .conclave)"},
+    TABLE_WIDE(wide),
     {0}};
 
 static void print_troubles(const struct cli *cli)
@@ -31,24 +34,44 @@ static void print_troubles(const struct cli *cli)
 
 /* --- text --- */
 
+static const struct table_column node_columns[] = {{.title = "NODE", .right = true},
+                                                   {.title = "ROLE"},
+                                                   {.title = "ALIVE"},
+                                                   {.title = "HOST", .least = 6},
+                                                   {.title = "PID", .right = true},
+                                                   {"BOOTS", true, true, 0},
+                                                   {.title = "OPERATIONS", .right = true},
+                                                   {.title = "ASSIGNED", .right = true},
+                                                   {"HELD", true, true, 0},
+                                                   {.title = "APPLIED", .right = true},
+                                                   {"REJECTED", true, true, 0},
+                                                   {.title = "SLOTS", .right = true},
+                                                   {0}};
+
 static void print_nodes(const struct cluster_view *view)
 {
     const struct wire_node_row *rows = NULL;
     size_t n = 0;
+    struct table *table = table_new(node_columns, wide);
     cluster_nodes(view, &rows, &n);
-    printf("\n%-5s %-12s %-6s %-16s %8s %5s %11s %9s %6s %8s %8s %6s\n", "NODE", "ROLE", "ALIVE",
-           "HOST", "PID", "BOOTS", "OPERATIONS", "ASSIGNED", "HELD", "APPLIED", "REJECTED",
-           "SLOTS");
     for (size_t i = 0; i < n; i++) {
         char role[4 * 16 + 1], host[4 * 64 + 1];
-        printf("%-5" PRIu64 " %-12s %-6s %-16s %8" PRIu64 " %5" PRIu64 " %11" PRIu64 " %9" PRIu64
-               " %6" PRIu64 " %8" PRIu64 " %8" PRIu64 " %3" PRIu64 "/%" PRIu64 "\n",
-               rows[i].node, text_escape(role, sizeof role, rows[i].role), health_word(&rows[i]),
-               text_escape(host, sizeof host, rows[i].host), rows[i].pid, rows[i].boots,
-               rows[i].operations, rows[i].assigned, rows[i].held, rows[i].applied,
-               rows[i].rejected, rows[i].slots_used,
-               rows[i].operation_slots ? rows[i].operation_slots : rows[i].slots + 1);
+        table_add(table, "%" PRIu64, rows[i].node);
+        table_add_state(table, text_escape(role, sizeof role, rows[i].role));
+        table_add_state(table, health_word(&rows[i]));
+        table_add(table, "%s", text_escape(host, sizeof host, rows[i].host));
+        table_add(table, "%" PRIu64, rows[i].pid);
+        table_add(table, "%" PRIu64, rows[i].boots);
+        table_add(table, "%" PRIu64, rows[i].operations);
+        table_add(table, "%" PRIu64, rows[i].assigned);
+        table_add(table, "%" PRIu64, rows[i].held);
+        table_add(table, "%" PRIu64, rows[i].applied);
+        table_add(table, "%" PRIu64, rows[i].rejected);
+        table_add(table, "%" PRIu64 "/%" PRIu64, rows[i].slots_used,
+                  rows[i].operation_slots ? rows[i].operation_slots : rows[i].slots + 1);
     }
+    printf("\n");
+    table_end(table, stdout);
 }
 
 /* The event loop that stood still longest: one that does for an election timeout looks dead. */
@@ -62,8 +85,8 @@ static void print_loops(const struct cluster_view *view)
             worst = &rows[i];
     char in[4 * 16 + 1];
     if (worst)
-        printf("loops        the longest turn of the last minute took %" PRIu64 ".%" PRIu64
-               " ms, on node %" PRIu64 " (%s); %" PRIu64 ".%" PRIu64
+        printf("loops        longest turn of the last minute: %" PRIu64 ".%" PRIu64
+               " ms, node %" PRIu64 " (%s);\n             %" PRIu64 ".%" PRIu64
                " ms without waiting for a processor\n",
                worst->turn_us / MS_US, worst->turn_us % MS_US / 100, worst->node,
                text_escape(in, sizeof in, worst->turn_in), worst->turn_own_us / MS_US,
@@ -80,11 +103,11 @@ static void print_memory(const struct cluster_view *view)
         char held[RENDER_SIZE_MAX], spilled[RENDER_SIZE_MAX];
         if (!rows[i].spilled_bytes && !rows[i].pressed && !rows[i].unspillable)
             continue;
-        printf("memory       node %" PRIu64 " holds %s of values in memory, %s on its disk%s\n",
+        printf("memory       node %" PRIu64 ": values of %s in memory, %s on its disk%s\n",
                rows[i].node, render_size(rows[i].held_bytes, held),
                render_size(rows[i].spilled_bytes, spilled),
-               rows[i].unspillable ? ", which has no room for more"
-               : rows[i].pressed   ? "; it is short of memory"
+               rows[i].unspillable ? "; the disk is full"
+               : rows[i].pressed   ? "; short of memory"
                                    : "");
     }
 }
@@ -94,11 +117,11 @@ static void print_kept(const struct wire_status *status)
     char bytes[RENDER_SIZE_MAX], most[RENDER_SIZE_MAX];
     if (!status->keep_jobs)
         return;
-    printf("kept         %" PRIu64 " of at most %" PRIu64 " finished jobs, %s", status->kept_jobs,
-           status->keep_jobs, render_size(status->kept_bytes, bytes));
+    printf("kept         %" PRIu64 " of %" PRIu64 " finished jobs; their results: %s",
+           status->kept_jobs, status->keep_jobs, render_size(status->kept_bytes, bytes));
     if (status->keep_bytes)
-        printf(" of at most %s", render_size(status->keep_bytes, most));
-    printf(" of their results\n");
+        printf(" of %s", render_size(status->keep_bytes, most));
+    printf("\n");
 }
 
 /* What stands open, and who was turned away for their keys. */
@@ -119,9 +142,10 @@ static void print_keys(const struct cli *cli, const struct cluster_view *view)
         refused += answer ? answer->as.broker.keys_refused : 0;
     }
     if (open)
-        printf("keys         none (--insecure): whoever reaches the ports can do everything\n");
+        printf(
+            "keys         none (--insecure): anyone who can reach the ports can do everything\n");
     else
-        printf("keys         asked for by all; %" PRIu64 " connections were refused, and %" PRIu64
+        printf("keys         required everywhere; refused: %" PRIu64 " connections, %" PRIu64
                " requests\n",
                refused, forbidden);
 }
@@ -144,10 +168,10 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
                status->queued, status->running, status->done, status->failed, status->cancelled);
         print_kept(status);
         printf("operations   %" PRIu64 " finished, %" PRIu64 " handed out again, %" PRIu64
-               " copies of slow ones\n",
+               " copied from slow nodes\n",
                status->operations, status->reassigned, status->copied);
-        printf("failures     %" PRIu64 " restarts of nodes, %" PRIu64 " elections\n",
-               status->restarts, status->elections);
+        printf("starts       %" PRIu64 " of %zu nodes; %" PRIu64 " elections\n",
+               status->restarts + status->nodes.n, status->nodes.n, status->elections);
     } else {
         printf("coordinator  none\n");
     }
@@ -159,10 +183,9 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
     for (size_t i = 0; i < cli->brokers.n; i++) {
         char at[ADDRESS_TEXT_MAX];
         const struct message *answer = view->brokers[i];
-        printf("broker       %s ", address_text(&cli->brokers.at[i], at));
+        printf("broker       %s: ", address_text(&cli->brokers.at[i], at));
         if (answer)
-            printf("passed on %" PRIu64 " requests, rejected %" PRIu64 ", dropped %" PRIu64
-                   " answers\n",
+            printf("forwarded %" PRIu64 ", rejected %" PRIu64 ", dropped %" PRIu64 "\n",
                    answer->as.broker.forwarded, answer->as.broker.rejected,
                    answer->as.broker.dropped);
         else

@@ -10,8 +10,10 @@
 #include "clients/local/launch.h"
 #include "clients/local/local.h"
 #include "clients/local/ports.h"
+#include "clients/ask/interrupt.h"
 #include "clients/ask/snapshot_fetch.h"
 #include "clients/command/snapshot_restore.h"
+#include "clients/show/printable.h"
 #include "clients/local/supervised.h"
 #include "shared/base/limits.h"
 
@@ -57,10 +59,10 @@ static void announce(struct cli *cli, const struct launch *launch, const struct 
     add_brokers(&brokers);
     json_t *troubles = report_troubles();
     if (cli->json) {
-        cli_print_json(cli, json_pack("{s:i, s:s, s:I, s:I, s:s, s:I, s:I, s:o}", "pid",
-                                      (int)launch->pid, "dir", config.dir, "port",
-                                      (json_int_t)config.port, "nodes", (json_int_t)config.nodes,
-                                      "broker", brokers.at, "coordinator",
+        cli_print_json(cli, json_pack("{s:i, s:o, s:I, s:I, s:s, s:I, s:I, s:o}", "pid",
+                                      (int)launch->pid, "dir", printable_json(slice_of(config.dir)),
+                                      "port", (json_int_t)config.port, "nodes",
+                                      (json_int_t)config.nodes, "broker", brokers.at, "coordinator",
                                       (json_int_t)status->coordinator, "term",
                                       (json_int_t)status->term, "troubles", troubles));
         return;
@@ -74,6 +76,17 @@ static void announce(struct cli *cli, const struct launch *launch, const struct 
         printf("export CONCLAVE_ACCESS=%s/" ENTRY_FILE "\n", config.dir);
 }
 
+/* Who cannot be told that a cluster runs, and where, shall not have one. */
+static int tell_started(struct cli *cli, struct launch *launch, const struct wire_status *status)
+{
+    announce(cli, launch, status);
+    if (!fflush(stdout) && !ferror(stdout))
+        return EXIT_OK;
+    launch_end(launch);
+    cli_note("the cluster was stopped again");
+    return EXIT_FAILED;
+}
+
 static int detached(struct cli *cli)
 {
     struct launch launch;
@@ -83,7 +96,7 @@ static int detached(struct cli *cli)
         return cli_fail(EXIT_FAILED, "the supervisor could not be started");
     int code = launch_wait(cli, &config, &launch, &status, &why);
     if (code == EXIT_OK)
-        announce(cli, &launch, &status->as.status);
+        code = tell_started(cli, &launch, &status->as.status);
     else if (why.len)
         cli_note("%s", why.at);
     message_drop(&status);
@@ -96,7 +109,9 @@ static int in_foreground(void)
     config.follow = true;
 
     int code = supervisor_run(&config, why);
-    return code ? cli_fail(code, "%s", why) : EXIT_OK;
+    if (code)
+        return cli_fail(code, "%s", why);
+    return interrupt_seen() ? cli_interrupted() : EXIT_OK;
 }
 
 /* The snapshot says how many nodes there are, and whoever says otherwise means something else. */

@@ -1,6 +1,5 @@
 /* value_list.c - conclave value list. */
-#include <stdlib.h>
-
+#include "clients/ask/rows.h"
 #include "clients/ask/stored.h"
 #include "clients/command/commands.h"
 #include "clients/show/stored_rows.h"
@@ -17,40 +16,26 @@ const struct option_spec value_list_options[] = {{"wide", OPTION_FLAG, &options.
                                                   "only the N newest (default: all)"},
                                                  {0}};
 
-/* Rows with the answers that hold them. */
-struct rows {
-    struct message **pages; /* owned, one reference a row */
-    const struct wire_value_row **at;
-    size_t n, room;
-};
-
 static bool take(void *context, struct message *page, const struct wire_value_row *row)
 {
-    struct rows *rows = context;
-    if (rows->n == rows->room) {
-        rows->room = 2 * rows->room + VALUE_PAGE_MAX;
-        rows->pages = mem_grow(rows->pages, rows->room, sizeof *rows->pages);
-        rows->at = mem_grow(rows->at, rows->room, sizeof *rows->at);
-    }
-    rows->pages[rows->n] = message_ref(page);
-    rows->at[rows->n++] = row;
+    rows_add(context, page, row);
     return true;
 }
 
 static void print(struct cli *cli, const struct rows *rows)
 {
-    size_t first = options.limit && rows->n > options.limit ? rows->n - options.limit : 0;
     json_t *array = cli->json ? json_array() : NULL;
-    if (!array)
-        stored_rows_head(options.wide, stdout);
-    for (size_t i = first; i < rows->n; i++) {
+    struct table *table = array ? NULL : stored_rows_table(options.wide);
+    for (size_t i = rows_first(rows, options.limit); i < rows->n; i++) {
         if (array)
             json_array_append_new(array, stored_row_json(rows->at[i]));
         else
-            stored_rows_line(rows->at[i], options.wide, stdout);
+            stored_rows_add(table, rows->at[i]);
     }
     if (array)
         cli_print_json(cli, array);
+    else
+        table_end(table, stdout);
 }
 
 int value_list_run(struct cli *cli, int n_words, char **words)
@@ -61,9 +46,6 @@ int value_list_run(struct cli *cli, int n_words, char **words)
         code = stored_each(cli, NULL, 0, take, &rows);
     if (!code)
         print(cli, &rows);
-    for (size_t i = 0; i < rows.n; i++)
-        message_drop(&rows.pages[i]);
-    free(rows.pages);
-    free(rows.at);
+    rows_clear(&rows);
     return code;
 }

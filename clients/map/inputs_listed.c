@@ -136,7 +136,7 @@ static int next_file(struct inputs *inputs, struct task_record *out, struct text
     const char *path = own->found.gl_pathv[own->next++];
     text_escape(shown, sizeof shown, slice_of(path));
     if (stat(path, &about) || !S_ISREG(about.st_mode)) {
-        text_add(why, "--files: %s is no regular file", shown);
+        text_add(why, "--files: %s is not a regular file", shown);
         return ERR_IO;
     }
     if (!task_path(slice_of(behind_dots(path)), own->path)) {

@@ -96,6 +96,7 @@ int map_wait(struct cli *cli, job_id_t job, const struct map_wait *wait)
                                              .inputs = wait->tag || wait->dir || wait->joblog,
                                              .commands = wait->dir || wait->joblog,
                                              .bar = true,
+                                             .waits = true,
                                              .content = wait->content};
     int code = task_cluster_open(cli, job, &wants, &cluster);
     bool opened = !code;

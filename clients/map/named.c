@@ -104,7 +104,7 @@ static int find_value(struct cli *cli, const char *word, struct message **page,
     if (code || ((*row)->whole && slice_equals((*row)->format, NAMED_FORMAT)))
         return code;
     message_drop(page);
-    return cli_fail(EXIT_USAGE, "%s is no operator; `conclave op list` shows them", word);
+    return cli_fail(EXIT_USAGE, "%s is not an operator; `conclave op list` shows them", word);
 }
 
 int named_find(struct cli *cli, const char *word, struct message **page,
@@ -118,7 +118,7 @@ int named_find(struct cli *cli, const char *word, struct message **page,
     text_escape(shown, sizeof shown, slice_of(word));
     if (!operator_name_is_valid(slice_of(word)))
         return cli_fail(EXIT_USAGE,
-                        "'%s' is no name of an operator: letters, digits, '.', '_', '-', %d at "
+                        "'%s' is not a name of an operator: letters, digits, '.', '_', '-', %d at "
                         "most",
                         shown, OPERATOR_NAME_MAX);
     int code = named_own(cli, word, page, row);

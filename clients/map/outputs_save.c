@@ -72,7 +72,7 @@ static int check_place(const char *path, struct text *why)
 {
     struct stat about;
     if (!lstat(path, &about) && !S_ISREG(about.st_mode))
-        return complain(why, path, "stands in the way: it is no regular file");
+        return complain(why, path, "stands in the way: it is not a regular file");
     return OK;
 }
 
@@ -138,7 +138,7 @@ static int make_directories(const char *dir, const char *below, struct text *why
         if (mkdir(path, 0777) && errno != EEXIST)
             return complain(why, path, strerror(errno));
         if (lstat(path, &about) || !S_ISDIR(about.st_mode))
-            return complain(why, path, "stands in the way: it is no directory");
+            return complain(why, path, "stands in the way: it is not a directory");
     }
     return OK;
 }

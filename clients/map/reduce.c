@@ -38,7 +38,8 @@ static int add_word(struct parts *parts, struct cli *cli, const char *word)
         return parts_add_file(parts, word);
     if (!parse_job_id(slice_of(word + strlen(JOB_PREFIX)), &job))
         return parts_add_job(parts, cli, job);
-    return cli_fail(EXIT_USAGE, "'%s' is no job; job:ID is, as `conclave job list` shows it",
+    return cli_fail(EXIT_USAGE,
+                    "'%s' is not a job, which is written job:ID, as `conclave job list` shows it",
                     text_escape(shown, sizeof shown, slice_of(word)));
 }
 

@@ -56,7 +56,9 @@ static int ask(struct task_cluster *cluster, struct message *request, uint64_t w
                enum message_type expected, struct message **reply, struct text *why)
 {
     struct client *client = cli_client(cluster->cli);
-    enum client_need need = cluster->row ? CLIENT_LASTING : CLIENT_PATIENT;
+    enum client_need need = cluster->row           ? CLIENT_LASTING
+                            : cluster->wants.waits ? CLIENT_WAITING
+                                                   : CLIENT_PATIENT;
     char shown[TEXT_MAX / 2];
     int error = client_ask(client, request, need, wait_us, cluster->deadline_us, reply);
     if (error == ERR_INTERRUPTED)

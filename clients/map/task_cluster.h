@@ -18,6 +18,7 @@ struct task_cluster_wants {
     bool merged;                /* of a job that repeats another one: its tasks, too, that this one
                                  * did not execute */
     bool bar;                   /* while waiting */
+    bool waits;                 /* for the job's end: also while no coordinator serves */
     const struct content *content; /* borrowed: the stored value, if it is here; NULL */
 };
 

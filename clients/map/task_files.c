@@ -56,7 +56,7 @@ static int open_file(const char *path, int *fd, uint64_t *len, bool *executable,
         return complain(why, ERR_IO, path,
                         S_ISDIR(about.st_mode) ? " is a directory: files go with tasks, such as "
                                                  "an archive of it"
-                                               : " is no regular file");
+                                               : " is not a regular file");
     }
     *len = (uint64_t)about.st_size;
     *executable = about.st_mode & 0111;
@@ -170,7 +170,7 @@ static int upload(struct task_files *files, const char *path, struct message *me
     char name[TASK_PATH_MAX + 1];
     struct task_file file;
     if (!name_upload(path, name))
-        return complain(why, ERR_MALFORMED, path, " is no name of a file");
+        return complain(why, ERR_MALFORMED, path, " is not the name of a file");
     int error = check_name(spec, path, slice_of(name), why);
     if (!error)
         error = take(files, path, &file, why);

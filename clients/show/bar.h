@@ -10,8 +10,8 @@
 
 struct bar {
     bool on;
-    bool shown; /* the line holds something */
-    uint64_t started_us, first_done;
+    size_t shown; /* columns that the line holds */
+    uint64_t started_us, first_done, converting_us;
 };
 
 /* Begins; shows nothing when stderr is no terminal. */
@@ -19,6 +19,9 @@ void bar_begin(struct bar *bar, uint64_t now_us);
 
 /* Draws what is done of the total; `what` names the units ("operations", "jobs"). */
 void bar_draw(struct bar *bar, uint64_t done, uint64_t total, const char *what, uint64_t now_us);
+
+/* The same of the operations of one job: by what they cost, and what follows them is named. */
+void bar_draw_operations(struct bar *bar, uint64_t done, uint64_t total, uint64_t now_us);
 
 /* The same of bytes. */
 void bar_draw_bytes(struct bar *bar, uint64_t done, uint64_t total, uint64_t now_us);
@@ -32,6 +35,8 @@ void bar_erase(struct bar *bar);
 /* Appends the bar's line: pure, for tests. `elapsed_us` since `first_done` of them were done. */
 void bar_line(struct text *out, uint64_t done, uint64_t total, uint64_t first_done,
               uint64_t elapsed_us, const char *what);
+void bar_line_operations(struct text *out, uint64_t done, uint64_t total, uint64_t first_done,
+                         uint64_t elapsed_us, uint64_t converting_us);
 void bar_line_bytes(struct text *out, uint64_t done, uint64_t total, uint64_t first_done,
                     uint64_t elapsed_us);
 

@@ -74,6 +74,41 @@ void feed_line(const struct message *message, struct text *out)
              text_escape(text, sizeof text, event->text));
 }
 
+/* 80 columns, unless numbers are large. */
+static void short_heartbeat(const struct wire_heartbeat *beat, struct text *out)
+{
+    char role[4 * 16 + 1];
+    const struct {
+        uint64_t n;
+        const char *what;
+    } counts[] = {{beat->operations, "operations"},
+                  {beat->queued, "queued"},
+                  {beat->jobs, "jobs"},
+                  {beat->rejected, "rejected"}};
+    text_add(out, "%-11s", text_escape(role, sizeof role, beat->role));
+    if (beat->coordinator && beat->coordinator != beat->node)
+        text_add(out, "  follows %" PRIu64, beat->coordinator);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].n)
+            text_add(out, "  %" PRIu64 " %s", counts[i].n, counts[i].what);
+}
+
+void feed_short_line(const struct message *message, struct text *out)
+{
+    struct feed_origin origin;
+    char when[CLOCK_TEXT_MAX], name[4 * 32 + 1], text[TEXT_MAX];
+    if (feed_origin(message, &origin))
+        return;
+    clock_text(origin.time_ms, when); /* 2026-11-27T18:46:42.000Z */
+    text_add(out, "%.12s node %-2" PRIu32 " term %-3" PRIu64 " ", when + 11, origin.node,
+             origin.term);
+    if (message->type == MESSAGE_HEARTBEAT)
+        short_heartbeat(&message->as.heartbeat, out);
+    else
+        text_add(out, "%s: %s", text_escape(name, sizeof name, message->as.event.event),
+                 text_escape(text, sizeof text, message->as.event.text));
+}
+
 /* --- JSON --- */
 
 static json_t *heartbeat_json(const struct wire_heartbeat *beat)

@@ -34,6 +34,9 @@ int feed_hear(struct feed *feed, const struct feed_origin *origin, uint64_t *mis
 /* One line for people, without its end. Strangers' bytes are escaped. */
 void feed_line(const struct message *message, struct text *out);
 
+/* The same for a terminal: without the date, and of a heartbeat what is not 0. */
+void feed_short_line(const struct message *message, struct text *out);
+
 /* One JSON object; new reference. */
 json_t *feed_json(const struct message *message);
 

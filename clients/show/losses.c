@@ -1,4 +1,6 @@
 #include "clients/show/losses.h"
+#include "shared/base/terminal.h"
+#include "shared/base/text.h"
 
 #include <inttypes.h>
 
@@ -16,15 +18,19 @@ json_t *losses_json(const struct wire_job *answer)
     return list;
 }
 
+#define NAME_COLUMNS 12
+
 void losses_text(const struct wire_job *answer, FILE *out)
 {
     for (size_t i = 0; i < answer->losses.n; i++) {
         const struct wire_loss *loss = &answer->losses.at[i];
-        fprintf(out,
-                "%-12snode %" PRIu64 " was lost with %" PRIu64
-                " values that it alone held: %" PRIu64
-                " operations computed again, %.3f s of computing\n",
-                i ? "" : "lost", loss->node, loss->values, loss->operations,
-                (double)loss->us / 1e6);
+        struct text line = {0};
+        text_add(&line,
+                 "%-12snode %" PRIu64 " was lost with %" PRIu64
+                 " values that it alone held: %" PRIu64
+                 " operations computed again, %.3f s of computing",
+                 i ? "" : "lost", loss->node, loss->values, loss->operations,
+                 (double)loss->us / 1e6);
+        terminal_wrap(line.at, 0, NAME_COLUMNS, out);
     }
 }

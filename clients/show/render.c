@@ -9,6 +9,7 @@
 #include "clients/show/tasks.h"
 #include "nodes/core/kinds/kinds.h"
 #include "shared/base/clock.h"
+#include "shared/base/terminal.h"
 
 /* --- JSON --- */
 
@@ -139,9 +140,9 @@ json_t *render_operation(const struct wire_trace_row *row)
                      count(row->attempt));
 }
 
-json_t *render_explanation(job_id_t job, struct slice text)
+json_t *render_lines(struct slice text)
 {
-    char id[JOB_TEXT_MAX], line[4 * 1024];
+    char line[4 * 1024];
     json_t *lines = json_array();
     while (text.len) {
         size_t len = 0;
@@ -152,7 +153,27 @@ json_t *render_explanation(job_id_t job, struct slice text)
         len += len < text.len;
         text = (struct slice){text.at + len, text.len - len};
     }
-    return json_pack("{s:s, s:o}", "id", job_id_text(job, id), "explanation", lines);
+    return lines;
+}
+
+/* "slowest: task 64 ..." as its topic and the rest; a line without one has null. */
+static json_t *detail(const char *line)
+{
+    size_t topic = strcspn(line, ": ");
+    if (line[topic] != ':' || line[topic + 1] != ' ')
+        return json_pack("{s:n, s:s}", "topic", "text", line);
+    const char *rest = line + topic + 1;
+    return json_pack("{s:s%, s:s}", "topic", line, topic, "text", rest + strspn(rest, " "));
+}
+
+json_t *render_explanation(job_id_t job, json_t *lines)
+{
+    char id[JOB_TEXT_MAX];
+    json_t *details = json_array();
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        json_array_append_new(details, detail(json_string_value(json_array_get(lines, i))));
+    return json_pack("{s:s, s:o, s:o}", "id", job_id_text(job, id), "details", details,
+                     "explanation", lines);
 }
 
 /* --- text --- */
@@ -170,6 +191,14 @@ char *render_size(uint64_t bytes, char at[RENDER_SIZE_MAX])
         size /= KIB_BYTES;
     text_format(at, RENDER_SIZE_MAX, "%.1f %s", size, units[unit]);
     return at;
+}
+
+const char *render_short_time(uint64_t wall_ms, char at[CLOCK_TEXT_MAX])
+{
+    clock_text(wall_ms, at); /* 2026-11-27T18:46:42.000Z */
+    at[10] = ' ';
+    at[19] = '\0';
+    return at + 5;
 }
 
 char *render_took(uint64_t us, char at[RENDER_TOOK_MAX])
@@ -205,11 +234,19 @@ bool render_job_is_finished(const struct wire_job_row *row)
            slice_equals(row->state, "cancelled");
 }
 
+#define NAME_COLUMNS 12
+
+static void show_words(FILE *out, const char *name, const char *words)
+{
+    fprintf(out, "%-*s", NAME_COLUMNS, name);
+    terminal_wrap(words, NAME_COLUMNS, NAME_COLUMNS, out);
+}
+
 static void show(FILE *out, const char *name, struct slice text)
 {
     char room[TEXT_MAX];
     if (text.len)
-        fprintf(out, "%-12s%s\n", name, text_escape(room, sizeof room, text));
+        show_words(out, name, text_escape(room, sizeof room, text));
 }
 
 static void show_result(const struct wire_job_row *row, FILE *out)
@@ -240,9 +277,9 @@ void render_job_text(const struct wire_job_row *row, const char *given, const st
     if (name)
         show(out, "name", *name);
     if (given)
-        fprintf(out, "%-12s%s\n", "job spec", given);
+        show_words(out, "job spec", given);
     else
-        fprintf(out, "%-12s%s\n", "computes", jobspec_label(row->kind, row->spec, label));
+        show_words(out, "computes", jobspec_label(row->kind, row->spec, label));
     show(out, "key", row->key);
     show(out, "owner", row->owner);
     show(out, "state", row->state);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/text.h"
 #include "shared/wire/message.h"
 
@@ -27,11 +28,18 @@ json_t *render_number(uint64_t number);
 #define RENDER_SIZE_MAX 32
 char *render_size(uint64_t bytes, char at[RENDER_SIZE_MAX]);
 
+/* "11-27 18:46:42", of the current age: in tables. Returns where it begins in `at`. */
+const char *render_short_time(uint64_t wall_ms, char at[CLOCK_TEXT_MAX]);
+
 json_t *render_job(const struct wire_job_row *row);
 json_t *render_node(const struct wire_node_row *row);
 
-/* {"id", "explanation": [LINE, ...]} of the lines of an `explanation`. */
-json_t *render_explanation(job_id_t job, struct slice text);
+/* The lines of a text as an array of strings. */
+json_t *render_lines(struct slice text);
+
+/* {"id", "details": [{"topic", "text"}, ...], "explanation": [LINE, ...]} of the lines (taken) of
+ * an `explanation`. */
+json_t *render_explanation(job_id_t job, json_t *lines);
 json_t *render_operation(const struct wire_trace_row *row);
 
 /* "0.120s", "1.5s", "3m 12s", "2h 03m": how long something took, for people. Returns `at`. */

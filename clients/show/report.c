@@ -82,7 +82,7 @@ static int read_rows(struct cli *cli, const struct submission *submission, struc
     int code = digits_write(cli, row, memory);
     fclose(memory);
     if (gcds_parse(gcds, text, len, integers_of(row)) && !code)
-        code = cli_fail(EXIT_FAILED, "the result is not rows of common factors");
+        code = cli_fail(EXIT_FAILED, "the result is not a list of common factors");
     gcds->lines = lines_of(submission, 0);
     gcds->known = lines_of(submission, 1);
     return code;

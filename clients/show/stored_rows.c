@@ -6,8 +6,6 @@
 #include "clients/ask/stored.h"
 #include "clients/show/render.h"
 
-#define NAME_COLUMNS 20 /* what 80 leave */
-
 json_t *stored_row_json(const struct wire_value_row *row)
 {
     char at[STORED_TEXT_MAX], id[JOB_TEXT_MAX], digits[HASH_TEXT_MAX] = "";
@@ -37,13 +35,20 @@ static char *age_text(uint64_t age_ms, char *at, size_t size)
     return at;
 }
 
-void stored_rows_head(bool wide, FILE *out)
+static const struct table_column columns[] = {{.title = "VALUE"},
+                                              {.title = "FORMAT", .least = 6},
+                                              {.title = "SIZE", .right = true},
+                                              {.title = "ITEMS", .right = true},
+                                              {.title = "UNUSED", .right = true},
+                                              {"ID", false, true, 0},
+                                              {"OWNER", false, true, 0},
+                                              {.title = "NAME", .least = 12},
+                                              {"JOBS", false, true, 0},
+                                              {0}};
+
+struct table *stored_rows_table(bool wide)
 {
-    fprintf(out, "%-22s  %-8s %10s %9s %7s  ", "VALUE", "FORMAT", "SIZE", "ITEMS", "UNUSED");
-    if (wide)
-        fprintf(out, "%-10s %-12s %-24s %s\n", "ID", "OWNER", "NAME", "JOBS");
-    else
-        fprintf(out, "NAME\n");
+    return table_new(columns, wide);
 }
 
 static void add_name(const struct wire_value_row *row, struct text *out)
@@ -55,24 +60,22 @@ static void add_name(const struct wire_value_row *row, struct text *out)
     text_add(out, "%s", text_escape(name, sizeof name, row->name));
 }
 
-void stored_rows_line(const struct wire_value_row *row, bool wide, FILE *out)
+void stored_rows_add(struct table *table, const struct wire_value_row *row)
 {
     char at[STORED_TEXT_MAX], id[JOB_TEXT_MAX], size[RENDER_SIZE_MAX], age[24],
-        format[4 * STORED_FORMAT_MAX + 1], owner[4 * OWNER_MAX + 1] = "-";
-    struct text name = {0};
+        format[4 * STORED_FORMAT_MAX + 1], owner[4 * OWNER_MAX + 1];
+    struct text name = {0}, jobs = {0};
     add_name(row, &name);
     age_text(row->age_ms, age, sizeof age);
-    fprintf(out, "%-22s  %-8s %10s %9" PRIu64 " %7s  ", stored_text(row->sha256, at),
-            text_escape(format, sizeof format, row->format), render_size(row->len, size),
-            row->items, row->jobs.n ? "-" : age);
-    if (!wide) {
-        fprintf(out, "%.*s\n", NAME_COLUMNS, name.at);
-        return;
-    }
-    if (row->owner.len)
-        text_escape(owner, sizeof owner, row->owner);
-    fprintf(out, "%-10s %-12s %-24s", job_id_text(row->value, id), owner, name.at);
     for (size_t i = 0; i < row->jobs.n; i++)
-        fprintf(out, "%s%s", i ? "," : " ", job_id_text(row->jobs.at[i].job, id));
-    fprintf(out, "\n");
+        text_add(&jobs, "%s%s", i ? "," : "", job_id_text(row->jobs.at[i].job, id));
+    table_add(table, "%s", stored_text(row->sha256, at));
+    table_add(table, "%s", text_escape(format, sizeof format, row->format));
+    table_add(table, "%s", render_size(row->len, size));
+    table_add(table, "%" PRIu64, row->items);
+    table_add(table, "%s", row->jobs.n ? "-" : age);
+    table_add(table, "%s", job_id_text(row->value, id));
+    table_add(table, "%s", row->owner.len ? text_escape(owner, sizeof owner, row->owner) : "-");
+    table_add(table, "%s", name.at);
+    table_add(table, "%s", jobs.at);
 }

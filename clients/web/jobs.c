@@ -166,8 +166,7 @@ static bool read_order(const struct request *request, struct order *order, struc
     json_t *body = json_loadb(request->body ? request->body : "", request->body_len,
                               JSON_REJECT_DUPLICATES, &fault);
     if (!json_is_object(body))
-        text_add(why,
-                 "the body is no JSON object, such as {\"kind\": \"factorial\", \"spec\": \"10\"}");
+        text_add(why, "the body is not a JSON object: {\"kind\": \"factorial\", \"spec\": \"10\"}");
     json_object_foreach(body, name, value)
     {
         size_t i = 0;
@@ -339,13 +338,37 @@ void job_show(struct request *request)
 
 /* --- explain, cancel --- */
 
+static void lines_free(void *own)
+{
+    json_decref(own);
+}
+
+/* The job itself goes with the lines, as on the command line. */
+static void take_explained_job(struct waiter *waiter, struct client_call *call)
+{
+    struct request *request = (struct request *)waiter;
+    const struct wire_job_row *row = one_job(request, call);
+    if (row) {
+        json_t *job = render_job(row),
+               *told = render_explanation(request->job, json_incref(request->own));
+        json_object_update(job, told);
+        json_decref(told);
+        request_json(request, MHD_HTTP_OK, job);
+    }
+    client_call_drop(&call);
+}
+
 static void take_explained(struct waiter *waiter, struct client_call *call)
 {
     struct request *request = (struct request *)waiter;
-    if (!request_failed(request, call, MESSAGE_EXPLANATION))
-        request_json(request, MHD_HTTP_OK,
-                     render_explanation(request->job, call->reply->as.explanation.text));
+    bool told = !request_failed(request, call, MESSAGE_EXPLANATION);
+    if (told) {
+        request->own = render_lines(call->reply->as.explanation.text);
+        request->own_free = lines_free;
+    }
     client_call_drop(&call);
+    if (told)
+        ask(request, about_job(MESSAGE_JOB_GET, request->job), take_explained_job);
 }
 
 void job_explain(struct request *request)

@@ -277,7 +277,7 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
 {
     bool secure = !doors_are_insecure(mesh_doors(inbox->mesh));
     if (secure && inbox->visitor.role != ROLE_broker) {
-        text_add(why, "a request with the key of %s, who is no broker", inbox->visitor.name);
+        text_add(why, "a request with the key of %s, which is not a broker's", inbox->visitor.name);
         return ERR_MALFORMED;
     }
     int error = bus_decode(&inbox->parts, ENVELOPE_PARTS, &inbox->message, why);

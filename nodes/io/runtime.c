@@ -238,7 +238,7 @@ int runtime_run(struct runtime *runtime)
               base, base + PLANE_COUNT - 1, (long)getpid());
     if (doors_are_insecure(runtime->doors))
         log_write(LOG_WARN,
-                  "--insecure: whoever reaches %s can do everything; no keys are asked for",
+                  "--insecure: anyone who can reach %s can do everything; no keys are required",
                   config->bind);
     if (config->durability == DURABILITY_OFF)
         log_write(LOG_WARN, "--durability off: nothing of the log is kept; for measuring only");

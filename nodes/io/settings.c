@@ -53,7 +53,7 @@ static const struct option_spec specs[] = {
     {"access", OPTION_STRING, &given.access, 0, 0, "FILE",
      "this node's key; allowed.json, the keys of all, lies beside it (see conclave keys)"},
     {"insecure", OPTION_FLAG, &given.insecure, 0, 0, NULL,
-     "run without keys: whoever reaches the ports can do everything"},
+     "run without keys: anyone who can reach the ports can do everything"},
     {"voters", OPTION_U64, &given.voters, 1, NODES_MAX, "K",
      "nodes 1..K vote (what the cluster says; a new one: all, at most 5)"},
     {"cluster", OPTION_STRING, &given.cluster, 0, 0, "NAME", "the cluster's name (conclave)"},
@@ -209,7 +209,7 @@ int settings_check(struct settings *is, char why[TEXT_MAX])
             why, TEXT_MAX,
             "--cluster '%s' is not allowed; it takes 1 to %d letters, digits, '-', '_' and '.'",
             text_escape(shown, sizeof shown, slice_of(is->cluster)), JOB_KIND_MAX);
-    else if (!is_name(is->bind, strlen(is->bind), HOST_MAX, "-_.*"))
+    else if (!is_name(is->bind, strlen(is->bind), HOST_MAX, "-_.*:[]"))
         text_format(why, TEXT_MAX, "--bind '%s' is not an address of this machine",
                     text_escape(shown, sizeof shown, slice_of(is->bind)));
     else if (is->access && is->insecure)
@@ -217,7 +217,7 @@ int settings_check(struct settings *is, char why[TEXT_MAX])
     else if (!is->access && !is->insecure)
         text_format(why, TEXT_MAX,
                     "there is no key: --access FILE names this node's, `conclave keys init` makes "
-                    "it; --insecure lets whoever reaches %s do everything",
+                    "it; --insecure lets anyone who can reach %s do everything",
                     is->bind);
     else if (is->insecure && (is->commands_user || is->scratch))
         text_format(why, TEXT_MAX,
@@ -230,7 +230,8 @@ int settings_check(struct settings *is, char why[TEXT_MAX])
     return why[0] ? ERR_MALFORMED : read_fail_on(is, why);
 }
 
-/* A host's name begins with a letter or a digit (RFC 1123); ZeroMQ refuses to connect to others. */
+/* A host's name begins with a letter or a digit (RFC 1123), an address of IPv6 perhaps with a colon
+ * or a bracket; ZeroMQ refuses to connect to others. */
 int settings_split_hosts(char *list, uint64_t n, const char **hosts, char why[TEXT_MAX])
 {
     uint64_t found = 0;
@@ -239,7 +240,7 @@ int settings_split_hosts(char *list, uint64_t n, const char **hosts, char why[TE
     for (char *at = list; at;) {
         char *comma = strchr(at, ','), shown[SHOWN_MAX];
         size_t len = comma ? (size_t)(comma - at) : strlen(at);
-        if (!is_name(at, len, HOST_MAX, "-_.") || !is_name(at, 1, 1, "")) {
+        if (!is_name(at, len, HOST_MAX, "-_.:[]") || !is_name(at, 1, 1, ":[")) {
             text_format(why, TEXT_MAX, "--peers: '%s' is not a host name",
                         text_escape(shown, sizeof shown, (struct slice){(uint8_t *)at, len}));
             return ERR_MALFORMED;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* From now on the file that stderr is has at most about `limit_bytes`, and a line. Does nothing
- * when stderr is no regular file, or the limit is 0. Call it once, at the start. */
+ * when stderr is not a regular file, or the limit is 0. Call it once, at the start. */
 void log_file_limit(uint64_t limit_bytes);
 
 /* So many bytes were written to stderr. Any thread; waits for none. */

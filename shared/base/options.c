@@ -8,6 +8,7 @@
 #include "shared/base/error.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
+#include "shared/base/terminal.h"
 #include "shared/base/text.h"
 
 #define ENV_NAME_MAX 64
@@ -243,12 +244,17 @@ int options_parse_leading(const struct option_spec *specs, int argc, char **argv
     return parse(specs, argc, argv, true, n_words, why);
 }
 
+#define LEFT_COLUMNS 28                 /* of an option and its argument */
+#define HELP_COLUMN  (3 + LEFT_COLUMNS) /* where what it is about begins */
+
 void options_help(const struct option_spec *specs, FILE *out)
 {
     for (; specs->name; specs++) {
         char left[64];
         text_format(left, sizeof left, "-%s%s%s%s", specs->name[1] ? "-" : "", specs->name,
                     specs->argument ? " " : "", specs->argument ? specs->argument : "");
-        fprintf(out, "  %-28s %s\n", left, specs->help);
+        fprintf(out, "  %-28s ", left);
+        terminal_wrap(specs->help, strlen(left) > LEFT_COLUMNS ? 3 + strlen(left) : HELP_COLUMN,
+                      HELP_COLUMN, out);
     }
 }

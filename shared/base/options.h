@@ -56,7 +56,7 @@ int options_parse(const struct option_spec *specs, int argc, char **argv, int *n
 int options_parse_leading(const struct option_spec *specs, int argc, char **argv, int *n_words,
                           char *why);
 
-/* Prints one line an option. */
+/* Prints one line an option; on a terminal that is narrower, several. */
 void options_help(const struct option_spec *specs, FILE *out);
 
 #endif

@@ -207,7 +207,7 @@ static const char *take_signing(const json_t *object, struct access *access)
 static const char *take_all(const json_t *object, struct access *access)
 {
     char derived[KEY_TEXT_MAX];
-    const char *wrong = json_is_object(object) ? take_who(object, access) : "it is no JSON";
+    const char *wrong = json_is_object(object) ? take_who(object, access) : "it is not JSON";
     if (!wrong)
         wrong = take_key(object, "public", access->public_key);
     if (!wrong)

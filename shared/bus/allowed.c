@@ -70,7 +70,7 @@ int allowed_parse(const char *bytes, size_t len, const char *shown, struct allow
     *out = NULL;
     if (!json_is_array(keys) || n > ALLOWED_KEYS_MAX ||
         json_integer_value(json_object_get(object, "format")) != ACCESS_FORMAT)
-        wrong = "it is no list of keys";
+        wrong = "it is not a list of keys";
     else if (!*cluster || strlen(cluster) >= ACCESS_CLUSTER_MAX ||
              strspn(cluster, "0123456789abcdef") != strlen(cluster))
         wrong = "the cluster's id is missing";
@@ -78,7 +78,7 @@ int allowed_parse(const char *bytes, size_t len, const char *shown, struct allow
     json_int_t version = json_integer_value(number);
     if (!wrong && number &&
         (!json_is_integer(number) || version < 0 || (uint64_t)version > ACCESS_VERSION_MAX))
-        wrong = "its version is no number, or out of range";
+        wrong = "its version is not a number, or out of range";
     if (!wrong) {
         *out = mem_new(1, sizeof **out + n * sizeof(struct allowed_key));
         text_format((*out)->cluster, sizeof(*out)->cluster, "%s", cluster);

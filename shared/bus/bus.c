@@ -2,6 +2,8 @@
 
 #include <czmq.h>
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "shared/base/error.h"
@@ -136,25 +138,59 @@ static int endpoint_error(int number)
     }
 }
 
+static bool is_ipv6(const char *host)
+{
+    return strchr(host, ':') != NULL;
+}
+
 static void endpoint(char at[ENDPOINT_MAX], const char *host, unsigned port)
 {
-    text_format(at, ENDPOINT_MAX, "tcp://%s:%u", host, port);
+    bool bare = is_ipv6(host) && *host != '[';
+    text_format(at, ENDPOINT_MAX, "tcp://%s%s%s:%u", bare ? "[" : "", host, bare ? "]" : "", port);
+}
+
+/* ZeroMQ binds to addresses and to names of interfaces; others are looked up here, once, when a
+ * process starts. Returns false when the name means nothing. */
+static bool address_of(const char *host, char at[INET6_ADDRSTRLEN])
+{
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    if (getaddrinfo(host, NULL, &hints, &found))
+        return false;
+    const struct addrinfo *best = found;
+    for (const struct addrinfo *it = found; it; it = it->ai_next)
+        if (it->ai_family == AF_INET) { /* as those who connect by the name do */
+            best = it;
+            break;
+        }
+    bool named = !getnameinfo(best->ai_addr, best->ai_addrlen, at, INET6_ADDRSTRLEN, NULL, 0,
+                              NI_NUMERICHOST);
+    freeaddrinfo(found);
+    return named;
 }
 
 int bus_bind(void *socket, const char *host, unsigned port)
 {
-    char at[ENDPOINT_MAX];
+    char at[ENDPOINT_MAX], address[INET6_ADDRSTRLEN];
     int type = 0;
     size_t len = sizeof type;
     zmq_getsockopt(socket, ZMQ_TYPE, &type, &len);
     intake_listen(port, type == ZMQ_PUB || type == ZMQ_XPUB);
+    set(socket, ZMQ_IPV6, is_ipv6(host));
     endpoint(at, host, port);
+    if (!zmq_bind(socket, at))
+        return OK;
+    if (errno != ENODEV || !address_of(host, address))
+        return endpoint_error(errno);
+    set(socket, ZMQ_IPV6, is_ipv6(address));
+    endpoint(at, address, port);
     return zmq_bind(socket, at) ? endpoint_error(errno) : OK;
 }
 
 int bus_connect(void *socket, const char *host, unsigned port)
 {
     char at[ENDPOINT_MAX];
+    set(socket, ZMQ_IPV6, is_ipv6(host));
     endpoint(at, host, port);
     return zmq_connect(socket, at) ? endpoint_error(errno) : OK;
 }

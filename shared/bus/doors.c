@@ -326,7 +326,7 @@ int doors_open(void *context, const char *access_path, node_id_t node, struct do
     if (!error)
         error = doors_start_handler(doors);
     if (error == ERR_IO)
-        text_add(why, "there is no handler for keys: nobody would be refused, so nothing starts");
+        text_add(why, "nothing checks keys, so no one would be refused: nothing starts");
     /* That a file is missing is a wrong option. */
     *out = doors;
     if (error)

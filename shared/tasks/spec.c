@@ -167,7 +167,7 @@ static int check_surroundings(const struct wire_task_spec *spec, struct text *wh
         const struct wire_spec_file *file = &spec->uploads.at[i];
         if (!task_path_is_safe(file->path) || file->sha256.len != HASH_BYTES ||
             file->offset > UINT64_MAX - file->len)
-            return refuse(why, ERR_MALFORMED, "--upload: '%s' is no file of a scratch directory",
+            return refuse(why, ERR_MALFORMED, "--upload: '%s' is not a file of a scratch directory",
                           file->path);
         for (size_t j = 0; j < i; j++)
             if (slice_same(spec->uploads.at[j].path, file->path))

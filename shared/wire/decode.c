@@ -121,7 +121,7 @@ static int read_message(const msgpack_object *object, struct message **out, stru
     const msgpack_object *name =
         object->type == MSGPACK_OBJECT_MAP ? find(&object->via.map, "type", &hint) : NULL;
     if (!name || name->type != MSGPACK_OBJECT_STR) {
-        text_add(why, "the first frame is no map with a \"type\"");
+        text_add(why, "the first frame is not a map with a \"type\"");
         return ERR_MALFORMED;
     }
     enum message_type type = message_type_of(raw_of(name));

@@ -42,7 +42,6 @@ WORDS = [
     ("job show", USAGE, "job"),
     ("job show x", USAGE, "x"),
     ("job show 1", USAGE, "1"),
-    ("job show 1-1 1-2", USAGE, ""),
     ("job show 1-999999", NOT_FOUND, "1-999999"),
     ("job wait 9-9", NOT_FOUND, "9-9"),
     ("job result 9-9", NOT_FOUND, "9-9"),

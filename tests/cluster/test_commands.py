@@ -202,8 +202,10 @@ def test_a_broker_is_named_by_its_host_alone(cluster):
     for how in ({"broker": "127.9.9.9"}, {"broker": "tcp://127.9.9.9"}):
         done = cluster.conclave("job", "list", **how)
         assert done.returncode == UNREACHABLE and "tcp://127.9.9.9:7000" in done.stderr, done
+    for bare in ("::1", "[::1]", "tcp://[::1]"):
+        assert "tcp://[::1]:7000" in cluster.conclave("job", "list", "--broker", bare).stderr
     done = cluster.conclave("job", "list", "--broker", "127.9.9.9")
     assert done.returncode == UNREACHABLE and "tcp://127.9.9.9:7000" in done.stderr, done
-    for bad in ("7000", "127.0.0.1:", "127.0.0.1:x", "http://127.0.0.1", "a b", "::1", "a,"):
+    for bad in ("7000", "127.0.0.1:", "127.0.0.1:x", "http://127.0.0.1", "a b", "[::1", "[a]:7000", "::1]:7000", "a,"):
         for done in (cluster.conclave("status", "--broker", bad), cluster.conclave("status", broker=bad)):
             assert done.returncode == USAGE and len(done.stderr.splitlines()) == 1 and "is not an address" in done.stderr, (bad, done)

@@ -91,7 +91,7 @@ def test_what_cannot_go_is_named_and_nothing_is_submitted(cluster, tmp_path):
     with open(tmp_path / "long", "w") as long:
         long.truncate((1 << 30) + 1)
     for words, line in [
-        (["--files", "*"], "dir is no regular file"),
+        (["--files", "*"], "dir is not a regular file"),
         (["--files", "l*"], "--files: link is a symbolic link: give the file that it leads to"),
         (["--files", "long"], "--files: long is too long: the files of a task have at most 1.0 GiB together"),
         (["--upload", "file", "--upload", "dir", "--files", "file"], "--upload: dir is a directory"),
@@ -100,7 +100,7 @@ def test_what_cannot_go_is_named_and_nothing_is_submitted(cluster, tmp_path):
         (["--upload", "file", "--files", "file"], "--files: file has no place beside the upload file"),
         (["--upload", "dir/x", "--upload", tmp_path / "dir/x", "--upload", "./dir/x", "--files", "file"],
          "--upload: ./dir/x has no place beside the upload dir/x"),
-        (["--upload", "/dev/null", "--files", "file"], "--upload: /dev/null is no regular file"),
+        (["--upload", "/dev/null", "--files", "file"], "--upload: /dev/null is not a regular file"),
     ]:
         done = of(cluster, tmp_path, *words, "--", "true")
         assert done.returncode == USAGE and line in done.stderr and done.stderr.count("\n") == 1, done.stderr

@@ -67,7 +67,7 @@ def test_what_a_program_does_wrong_fails_the_job_with_the_reason(cluster, tmp_pa
     assert raw.read_bytes() == b"\xff\0x"
     add(cluster, tmp_path, "none", ":\n")
     assert cluster.ok("submit", "reduce", "none", *files) == ""
-    for words, code, why in [(["reduce", "merge?", *files], USAGE, "no name of an operator"),
+    for words, code, why in [(["reduce", "merge?", *files], USAGE, "not a name of an operator"),
                              (["reduce", "bytes"], USAGE, "nothing to fold"),
                              (["reduce", "bytes", "no-such-file"], USAGE, "no-such-file"),
                              (["reduce", "bytes", "--files", tmp_path / "zz*"], USAGE, "nothing matches"),

@@ -38,6 +38,7 @@ test    py:msgpack          python3-msgpack
 test    py:cryptography     python3-cryptography
 test    cmd:valgrind        valgrind
 test    cmd:gp              pari-gp
+test    cmd:tmux            tmux
 format  cmd:clang-format    clang-format
 fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev

@@ -162,7 +162,7 @@ static void what_goes_to_no_task_is_named(void **state)
                  {{"none"}, "all", "--upload: none cannot be read: No such file"},
                  {{"too long"}, "all", "--upload: too long is too long"},
                  {{"clean.sh"}, "all", "--files: all is too long"},
-                 {{".."}, "all", "--upload: .. is no name of a file"},
+                 {{".."}, "all", "--upload: .. is not the name of a file"},
                  {{"clean.sh", absolute}, "all", "has no place beside the upload clean.sh"},
                  {{"clean.sh", "./clean.sh"}, "all", "--upload: ./clean.sh has no place"},
                  {{"clean.sh"}, "clean.*", "--files: clean.sh has no place"},

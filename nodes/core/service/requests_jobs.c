@@ -101,7 +101,7 @@ static int choose_plan(const struct service *service, struct slice name, struct 
         return ERR_UNSUPPORTED;
     }
     if (choice == PLAN_TREE && plan->ranges) {
-        text_add(reason, "%s has one plan only, and that is no tree over integers",
+        text_add(reason, "%s has one plan only, and that is not a tree over integers",
                  plan->kind->name);
         return ERR_MALFORMED;
     }

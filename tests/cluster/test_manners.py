@@ -1,0 +1,334 @@
+"""What a command line of its field does: each slip that was found once, and its whole kind."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import harness
+import screen
+from harness import FAILED, NOT_FOUND, OK, TIMEOUT, UNREACHABLE, USAGE, seconds
+
+CLUSTER = {"nodes": 3, "slots": 1}
+LONG = "a_very_long_name_of_something_that_somebody_has_made"
+
+
+@pytest.fixture(scope="module")
+def furnished(cluster, tmp_path_factory):
+    """The cluster with long names and ids in all its tables."""
+    where = tmp_path_factory.mktemp("furnished")
+    program = where / "merge.sh"
+    program.write_text("#!/bin/sh\ncat \"$@\"\n")
+    program.chmod(0o755)
+    file = where / (LONG + ".txt")
+    file.write_text("15\n21\n77\n" + "123456789" * 40 + "\n")
+    cluster.ok("submit", "factorial", 3000)
+    cluster.ok("submit", "binomial", "1000000000", "3")
+    cluster.ok("submit", "product", f"@{file}")
+    cluster.map = cluster.ok("map", "--no-wait", "--name", LONG, "--sh", f"echo {LONG} {{}} >&2; exit 3", ":::",
+                             *(f"{LONG}/{n}" for n in range(3))).strip()
+    assert cluster.conclave("job", "wait", cluster.map).returncode == FAILED
+    cluster.gcd = cluster.json("submit", "--no-wait", "batch-gcd", f"@{file}")["id"]
+    cluster.ok("job", "wait", cluster.gcd)
+    cluster.ok("op", "add", LONG[:32], program)
+    cluster.ok("bank", "deposit", f"{LONG}@2", 10**15)
+    cluster.ok("kv", "put", LONG, "x" * 200)
+    cluster.snapshot = cluster.ok("snapshot", "take").strip()
+    cluster.ok("progress", "set", 1, 2**40)
+    return cluster
+
+
+TABLES = ["status", "job list", "job list --limit 2", "job show {map}", "job tasks {map}", "job explain {map}", "value list", "op list",
+          f"op show {LONG[:32]}", "bank list", "snapshot list", "snapshot show {snapshot}", "quota", "keys list", "kinds",
+          "help", "help map", "help up", "help submit", "help job", "monitor --count 8", "monitor --top --count 2", "job wait {gcd}",
+          "snapshot verify {snapshot}", "progress snap", "job log --limit 0 {map}", f"kv get {LONG}"]
+PROSE = ("job log", "kv get")  # one long line is what was asked for
+
+
+def words_of(cluster, line):
+    return line.format(map=cluster.map, snapshot=cluster.snapshot, gcd=cluster.gcd).split()
+
+
+def test_a_terminal_of_80_columns_shows_every_table_unwrapped(furnished):
+    window = screen.Screen(str(furnished.dir), furnished.environment(PATH=f"{harness.BIN}:{os.environ['PATH']}"))
+    try:
+        for line in TABLES:
+            if line.startswith(PROSE):
+                continue
+            lines = window.run("conclave", *words_of(furnished, line))
+            assert any(lines), line
+            long = [shown for shown in lines if len(shown) > 80 and "$ " not in shown]
+            assert not long, (line, long)
+        assert any(len(shown) > 80 for shown in window.run("conclave", "job", "list", "--wide"))
+    finally:
+        window.close()
+
+
+def in_terminal(cluster, *words, **variables):
+    """What a command writes to a terminal, byte by byte."""
+    ours, theirs = pty.openpty()
+    program = subprocess.Popen([str(harness.BIN / words[0]), *map(str, words[1:])], stdin=theirs, stdout=theirs, stderr=theirs,
+                               env=cluster.environment(**{"TERM": "xterm-256color", **variables}))
+    os.close(theirs)
+    written = []
+
+    def read():
+        try:
+            while piece := os.read(ours, 65536):
+                written.append(piece)
+        except OSError:  # the other end is closed
+            pass
+    reader = threading.Thread(target=read)
+    reader.start()
+    program.wait(timeout=seconds(30))
+    reader.join(seconds(10))
+    os.close(ours)
+    return b"".join(written)
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}], ids=["NO_COLOR", "dumb", "no TERM"])
+def test_no_escape_sequence_where_none_is_wanted(furnished, variables):
+    lines = [*TABLES, "submit factorial 20000", "map sleep 0.3 ::: 1 2", "run factorial 10 --nodes 2 --port 17000"]
+    for line in lines:
+        written = in_terminal(furnished, "conclave", *words_of(furnished, line), **variables)
+        assert written and b"\x1b" not in written, (line, written)
+
+
+def test_no_escape_sequence_in_a_pipe_and_colour_on_a_terminal(furnished):
+    for line in TABLES:
+        done = furnished.conclave(*words_of(furnished, line))
+        assert "\x1b" not in done.stdout + done.stderr, line
+    assert b"\x1b[31mfailed" in in_terminal(furnished, "conclave", "job", "list")
+    assert b"\x1b[1mcoordinator" in in_terminal(furnished, "conclave", "status")
+
+
+FAILURES = [
+    ("job show 9-9", NOT_FOUND, "not_found"), ("job explain 9-9", NOT_FOUND, "not_found"), ("nonsense", USAGE, "usage"),
+    ("submt factorial 10", USAGE, "usage"), ("job list --limt 2", USAGE, "usage"), ("submit factorial x", USAGE, "usage"),
+    ("value get value:aaaa --output x", NOT_FOUND, "not_found"), ("progress get 9", USAGE, "usage"),
+    ("down --dir nowhere", NOT_FOUND, "not_found"), ("status --broker tcp://127.0.0.1:1", UNREACHABLE, "unavailable"),
+    ("job wait 9-9", NOT_FOUND, "not_found"), ("map --nonsense x", USAGE, "usage"), ("up --port 0", USAGE, "usage"),
+    ("submit factorial 3000000 --timeout 20ms", TIMEOUT, "timeout"), ("snapshot verify nowhere", USAGE, "usage"),
+    ("op show nothing", NOT_FOUND, "not_found"), ("bank balance nobody@1", NOT_FOUND, "not_found"),
+]
+
+
+@pytest.mark.parametrize("line, code, name", FAILURES, ids=[row[0] for row in FAILURES])
+def test_failures_under_json_are_json(cluster, line, code, name):
+    done = cluster.conclave(*line.split()[:1], "--json", *line.split()[1:]) if line.startswith(("map", "nonsense", "submt")) else \
+        cluster.conclave(*line.split(), "--json")
+    assert done.returncode == code, done
+    said = [json.loads(each) for each in done.stderr.splitlines()]
+    errors = [each["error"] for each in said if "error" in each]
+    assert errors and errors[-1]["code"] == name and errors[-1]["exit"] == code and errors[-1]["message"], said
+
+
+def test_several_jobs_are_named_at_once(cluster):
+    ids = [cluster.submit(n)["id"] for n in (3, 4, 5)]
+    assert [row["id"] for row in cluster.json("job", "list", *ids[1:])] == ids[1:]
+    assert [row["id"] for row in cluster.json("job", "list", "--limit", 1, *ids)] == ids[2:]
+    for command in ("show", "wait", "explain"):
+        lines = cluster.ok("job", command, "--json", *ids).splitlines()
+        assert [json.loads(line)["id"] for line in lines] == ids
+    assert cluster.ok("job", "wait", *ids) == "3!=6\n4!=24\n5!=120\n"
+    missing = cluster.conclave("job", "list", ids[0], "9-9")
+    assert missing.returncode == NOT_FOUND and ids[0] in missing.stdout and "9-9" in missing.stderr
+    missing = cluster.conclave("job", "show", "9-9", ids[0])
+    assert missing.returncode == NOT_FOUND and ids[0] in missing.stdout
+    running = [cluster.ok("map", "--no-wait", "sleep", 60, ":::", n).strip() for n in (1, 2)]
+    assert cluster.ok("job", "cancel", *running).count("cancelled") == 2
+
+
+def test_explain_as_json_is_for_programs(cluster):
+    told = json.loads(cluster.ok("job", "explain", cluster.submit(10)["id"], "--json"))
+    assert told["state"] == "done" and told["operations"]["done"] == told["operations"]["total"]
+    assert [each["text"] for each in told["details"]] == told["explanation"]
+
+
+def test_a_file_that_is_followed_ends_with_the_timeout(cluster, tmp_path):
+    jobs = tmp_path / "jobs"
+    jobs.write_text("factorial 3\n")
+    began = time.monotonic()
+    done = cluster.conclave("submit", "--file", jobs, "--follow", "--timeout", "700ms")
+    assert done.returncode == TIMEOUT and done.stdout == "3!=6\n"
+    assert 0.6 < time.monotonic() - began < seconds(5)
+
+
+def test_a_file_is_submitted_in_its_order(cluster, tmp_path):
+    jobs = tmp_path / "jobs"
+    jobs.write_text("".join(f"factorial {n}\n" for n in range(2, 302)))
+    cluster.ok("submit", "--file", jobs, "--no-wait")
+    specs = [int(row["spec"]) for row in cluster.json("job", "list", "--limit", 300)]
+    assert specs == list(range(2, 302))
+
+
+def test_list_and_show_agree_about_the_bytes_of_a_snapshot(cluster):
+    taken = cluster.json("snapshot", "take")
+    shown = cluster.json("snapshot", "show", taken["snapshot_id"])
+    listed = [row for row in cluster.json("snapshot", "list") if row["snapshot_id"] == taken["snapshot_id"]]
+    assert listed[0]["bytes"] == shown["bytes"] == taken["bytes"]
+
+
+def test_top_as_json_is_json(cluster):
+    lines = cluster.ok("monitor", "--top", "--json", "--count", 2).splitlines()
+    tables = [json.loads(line) for line in lines]
+    assert len(tables) == 2 and {row["node"] for row in tables[-1]["nodes"]} == {1, 2, 3}
+
+
+@pytest.mark.parametrize("program", ["conclave", "conclave-node", "conclave-broker"])
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_what_cannot_be_written_is_a_failure(cluster, program, option):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([harness.BIN / program, option], stdout=full, stderr=subprocess.PIPE, text=True, timeout=seconds(5),
+                              env=cluster.environment(), check=False)
+    assert done.returncode == FAILED and "could not be written" in done.stderr
+
+
+def test_no_cluster_stays_of_which_nobody_was_told(make_cluster):
+    cluster = make_cluster(insecure=True)
+    where, port = cluster.dir / "up", str(cluster.port)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([harness.BIN / "conclave", "up", "--detach", "--dir", where, "--port", port, "--nodes", "3", "--insecure"],
+                              stdout=full, stderr=subprocess.PIPE, text=True, env=cluster.environment(), timeout=seconds(40), check=False)
+    assert done.returncode == FAILED and "stopped again" in done.stderr
+    assert not (where / "cluster.json").exists()
+    assert cluster.conclave("down", "--dir", where).returncode == OK
+
+
+def test_a_directory_of_any_bytes_is_json(make_cluster):
+    cluster = make_cluster(insecure=True)
+    where = os.fsencode(cluster.dir) + b"/\xff\xfe"
+    command = [os.fsencode(harness.BIN / "conclave")]
+    up = subprocess.run([*command, b"up", b"--detach", b"--json", b"--insecure", b"--nodes", b"3", b"--port", b"%d" % cluster.port,
+                         b"--dir", where], capture_output=True, env=cluster.environment(), timeout=seconds(40), check=False)
+    down = subprocess.run([*command, b"down", b"--json", b"--dir", where], capture_output=True, env=cluster.environment(),
+                          timeout=seconds(20), check=False)
+    assert up.returncode == OK and down.returncode == OK, (up, down)
+    assert json.loads(up.stdout)["dir"].endswith("/\ufffd\ufffd") and json.loads(down.stdout)["dir"].endswith("\ufffd")
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_cluster_in_the_foreground_ends_with_the_signals_code(make_cluster, number, code):
+    cluster = make_cluster(insecure=True)
+    up = cluster.start_conclave("up", "--dir", cluster.dir / "up", "--nodes", 3, "--port", cluster.port, "--insecure")
+    harness.wait_for(lambda: cluster.conclave("check").returncode == OK, 20)
+    up.send_signal(number)
+    assert up.wait(timeout=seconds(20)) == code
+
+
+def test_nothing_is_called_a_failure_after_an_ordinary_down_and_up(make_cluster):
+    cluster = make_cluster(insecure=True)
+    options = ("up", "--detach", "--dir", cluster.dir / "up", "--nodes", 3, "--port", cluster.port, "--insecure")
+    for _ in range(2):
+        cluster.ok(*options, timeout=40)
+        said = cluster.ok("status")
+        cluster.ok("down", "--dir", cluster.dir / "up")
+    assert "failures" not in said and "starts       6 of 3 nodes" in said
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]", "localhost", "127.0.0.1"])
+def test_names_and_ipv6_work_everywhere(make_cluster, host):
+    cluster = make_cluster(nodes=2, insecure=True, bind=host, peers=f"{host},{host}")
+    for node in (1, 2):
+        cluster.start_node(node)
+    cluster.brokers[0] = cluster.spawn("broker0", *cluster.broker_command(0, bind=host, peers=f"{host},{host}"))
+    bare = host.strip("[]")
+    address = f"[{bare}]:{cluster.port}" if ":" in bare else f"{bare}:{cluster.port}"
+
+    def done():
+        return cluster.conclave("submit", "factorial", 10, broker=f"tcp://{address}").returncode == OK
+    harness.wait_for(done, 20)
+    assert cluster.ok("submit", "factorial", 10, broker=address) == "10!=3628800\n"
+    assert len(cluster.ok("monitor", "--count", 2, broker=address).splitlines()) == 2
+
+
+def test_an_explicit_timeout_allows_to_wait_for_a_coordinator(make_cluster):
+    cluster = make_cluster(nodes=3, voters=3).start()
+    cluster.wait_healthy()
+    job = cluster.submit(10)["id"]
+    for node in (1, 2):
+        os.kill(cluster.nodes[node].pid, signal.SIGSTOP)
+    waits = [cluster.start_conclave(*words) for words in (("job", "wait", job), ("job", "result", job, "--timeout", "60s"),
+                                                           ("submit", "factorial", 10, "--timeout", "60s"))]
+    try:
+        gone = cluster.conclave("job", "result", job)  # without one it is 5 s
+        assert gone.returncode == UNREACHABLE
+        assert all(wait.poll() is None for wait in waits)
+    finally:
+        for node in (1, 2):
+            os.kill(cluster.nodes[node].pid, signal.SIGCONT)
+    assert [wait.wait(timeout=seconds(30)) for wait in waits] == [OK] * 3
+
+
+def test_a_bar_fits_any_width_and_leaves_nothing(furnished):
+    window = screen.Screen(str(furnished.dir), furnished.environment(PATH=f"{harness.BIN}:{os.environ['PATH']}"), columns=40)
+    try:
+        lines = window.run("conclave", "map", "sleep", "0.2", ":::", 1, 2, 3)
+        assert len([line for line in lines if "[" in line]) == 0, lines
+    finally:
+        window.close()
+
+
+@pytest.fixture
+def top(furnished):
+    """`monitor --top` on a terminal of 80x24."""
+    window = screen.Screen(str(furnished.dir), furnished.environment(PATH=f"{harness.BIN}:{os.environ['PATH']}"))
+    window.type("conclave monitor --top; echo ENDED-$?")
+    window.key("Enter")
+    harness.wait_for(lambda: "coordinator: node" in window.shown()[0] and any(" 1-" in line for line in window.shown()), 10, "top")
+    yield window
+    window.close()
+
+
+def column(lines, title):
+    """The numbers below a title of the table of nodes."""
+    head = next(i for i, line in enumerate(lines) if title in line)
+    end = lines[head].index(title) + len(title)
+    rows = [line[:end].split()[-1] for line in lines[head + 1:head + 4]]
+    return [int(each) for each in rows]
+
+
+def test_top_fits_its_terminal_and_follows_its_size(top):
+    def fits(columns, rows):
+        lines = top.shown()
+        return len(lines) == rows and max(map(len, lines)) <= columns and "coordinator: node" in lines[0] and \
+            lines[-1].startswith("q quit"[:columns - 4])
+    assert fits(80, 24), top.shown()
+    for columns, rows in ((132, 40), (60, 12), (40, 10), (80, 24)):
+        top.resize(columns, rows)
+        harness.wait_for(lambda size=(columns, rows): fits(*size), 5, (columns, rows, top.shown()))
+        assert "OPERATIONS" in "".join(top.shown()) or columns < 60
+
+
+def test_top_sorts_by_keys(top, furnished):
+    assert column(top.shown(), "NODE") == [1, 2, 3]
+    top.key("n")
+    harness.wait_for(lambda: column(top.shown(), "NODE") == [3, 2, 1], 5)
+    top.key("o")
+    harness.wait_for(lambda: (found := column(top.shown(), "OPERATIONS")) == sorted(found, reverse=True) and len(set(found)) > 1, 5)
+    top.key("o")
+    harness.wait_for(lambda: (found := column(top.shown(), "OPERATIONS")) == sorted(found), 5)
+
+
+def test_top_opens_the_chosen_job_and_shows_new_ones(top, furnished):
+    job = furnished.submit(12)["id"]
+    harness.wait_for(lambda: any(line.startswith(">") and f" {job} " in line for line in top.shown()), 5, "the newest is chosen")
+    top.key("Down")
+    harness.wait_for(lambda: any(line.startswith(">") and f" {job} " not in line for line in top.shown()), 5)
+    top.key("Up")
+    top.key("Enter")
+    harness.wait_for(lambda: any(line == f"job         {job}" for line in top.shown()), 5)
+    assert any("factorial 12, is done" in line for line in top.shown()) and top.shown()[-1].startswith("q back")
+    top.key("q")
+    harness.wait_for(lambda: top.shown()[-1].startswith("q quit"), 5)
+    top.key("q")
+    harness.wait_for(lambda: "ENDED-0" in "\n".join(top.shown()), 5)
+    assert "conclave monitor --top" in "\n".join(top.shown())  # the screen of before is back
+
+
+def test_top_has_colours_on_a_terminal_that_obeys_alone(top):
+    assert "\x1b[1m" in top.text(colours=True)
