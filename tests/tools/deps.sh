@@ -52,6 +52,7 @@ deb     cmd:dh              debhelper
 deb     cmd:dpkg-buildpackage dpkg-dev
 deb     cmd:lintian         lintian
 debtest cmd:debootstrap     debootstrap
+debtest cmd:systemd-nspawn systemd-container
 debtest cmd:man             man-db
 debtest cmd:zsh             zsh
 debtest cmd:fish            fish
