@@ -19,10 +19,10 @@ LDFLAGS      ?=
 WERROR       ?= -Werror
 SANITIZE     ?=
 V            ?=
-prefix       ?= /usr/local
+prefix       ?= $(or $(PREFIX),/usr/local)
 bindir       ?= $(prefix)/bin
 docdir       ?= $(prefix)/share/doc/conclave
-man1dir      ?= $(prefix)/share/man/man1
+mandir       ?= $(prefix)/share/man
 DESTDIR      ?=
 INSTALL      ?= install
 CLANG        ?= clang
@@ -486,15 +486,21 @@ demo: ## six nodes compute 10!; then their coordinator is killed in mid-job
 # --- Install ------------------------------------------------------------------------------------
 
 # From what --help says: there is one text.
-man_pages := $(if $(programs),$(PROGRAMS:%=$(B)/man/%.1))
-$(B)/man/%.1: $(B)/bin/% tests/tools/man-page.sh
-	@mkdir -p $(@D); $(call say,MAN,$@)
-	$(Q)sh tests/tools/man-page.sh $< >$@
+man_pages := $(if $(programs),$(B)/man/conclave.1 $(B)/man/conclave-node.8 $(B)/man/conclave-broker.8)
+define man_section
+$(B)/man/%.$(1): $(B)/bin/% tests/tools/man-page.sh
+	@mkdir -p $$(@D); $$(call say,MAN,$$@)
+	$$(Q)sh tests/tools/man-page.sh $$< $(1) >$$@
+endef
+$(foreach s,1 8,$(eval $(call man_section,$(s))))
+
+# Completions, units, packages. An image is built without them.
+-include packaging/package.mk
 
 # from:to:mode, read by install and uninstall alike.
 INSTALLED := $(foreach p,$(PROGRAMS),$(B)/bin/$(p):$(bindir)/$(p):755) \
-             $(foreach m,$(man_pages),$(m):$(man1dir)/$(notdir $(m)):644) \
-             $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE),$(d):$(docdir)/$(d):644)
+             $(foreach m,$(man_pages),$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
+             $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE),$(d):$(docdir)/$(d):644) $(PACKAGED)
 field = $(word $(2),$(subst :, ,$(1)))
 
 .PHONY: man install uninstall
@@ -505,7 +511,7 @@ install: all man ## into $(DESTDIR)$(prefix)
 
 uninstall: ## what install put there
 	$(foreach i,$(INSTALLED),$(Q)rm -f '$(DESTDIR)$(call field,$(i),2)'$(newline))
-	$(Q)rmdir '$(DESTDIR)$(docdir)' 2>/dev/null || true
+	$(Q)rmdir '$(DESTDIR)$(docdir)/docs' '$(DESTDIR)$(docdir)' 2>/dev/null || true
 
 define newline
 

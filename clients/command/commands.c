@@ -523,6 +523,8 @@ const struct command commands[] = {
     {"keys revoke", "NAME", "Revoke a key", keys_revoke_details, keys_options, keys_revoke_run},
     {"keys rotate", "[NAME ...]", "Replace keys by new ones", keys_rotate_details,
      keys_rotate_options, keys_rotate_run},
+    {"completion", "bash|zsh|fish", "Print what a shell needs to complete commands and options",
+     completion_details, NULL, completion_run},
     {"version", "", "Show the version", NULL, NULL, version_run},
     {"help", "[COMMAND]", "Show help", NULL, NULL, help_run},
     {0}};

@@ -54,6 +54,7 @@ int up_run(struct cli *cli, int n_words, char **words);
 int recover_run(struct cli *cli, int n_words, char **words);
 int down_run(struct cli *cli, int n_words, char **words);
 int run_run(struct cli *cli, int n_words, char **words);
+int completion_run(struct cli *cli, int n_words, char **words);
 int keys_init_run(struct cli *cli, int n_words, char **words);
 int keys_add_run(struct cli *cli, int n_words, char **words);
 int keys_list_run(struct cli *cli, int n_words, char **words);
@@ -63,6 +64,8 @@ int keys_rotate_run(struct cli *cli, int n_words, char **words);
 /* What `job result` does for a job of tasks: the stdout of all that are done, to a file or (NULL)
  * stdout. */
 int job_tasks_result(struct cli *cli, job_id_t job, const char *path);
+
+extern const char completion_details[];
 
 extern const struct option_spec map_options[];
 extern const struct option_spec op_check_options[];

@@ -52,7 +52,10 @@ static bool check_reach(const struct account *account, const struct spawner_conf
                  config->user, config->scratch);
         return false;
     default:
-        text_add(why, "cannot become the account %s: only root can", config->user);
+        text_add(why,
+                 "cannot become the account %s: only root can, or who has CAP_SETUID and "
+                 "CAP_SETGID",
+                 config->user);
         return false;
     }
 }

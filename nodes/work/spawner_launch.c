@@ -74,6 +74,10 @@ static void become(struct launch *launch)
         (syscall(SYS_setgroups, (size_t)account->n_groups, account->groups) ||
          syscall(SYS_setgid, account->gid) || syscall(SYS_setuid, account->uid)))
         give_up(launch, "become its account");
+    /* A node that is not root's has its capabilities as ambient ones, which outlive setuid and
+     * execve. */
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) && errno != EINVAL)
+        give_up(launch, "give up capabilities");
     /* Nothing that it starts is more than it is itself: so all of it can be killed. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         give_up(launch, "keep its rights");

@@ -33,29 +33,14 @@ work=$(mktemp -d /var/tmp/conclave-compose.XXXXXX)
 project=conclavetest$$
 engine_pid=''
 made_images=''
-passed=0
-failed=0
 compose=''
 
-# --- What is printed, and how it ends -----------------------------------------------------------
+# --- How it ends --------------------------------------------------------------------------------
 
-say() { printf '%s\n' "compose: $*"; }
-ok() {
-    passed=$((passed + 1))
-    printf 'ok    %s\n' "$*"
-}
-bad() {
-    failed=$((failed + 1))
-    printf 'FAIL  %s\n' "$*"
-}
-# is GOT WANTED WHAT: one check
-is() {
-    if [ "$1" = "$2" ]; then ok "$3"; else bad "$3: got '$1', wanted '$2'"; fi
-}
-die() {
-    bad "$*"
-    exit 1
-}
+# shellcheck disable=SC2034
+suite=compose
+# shellcheck source=/dev/null
+. tests/tools/checks.sh
 
 cluster() { $compose -p "$project" -f "$file" "$@"; }
 down() { [ -z "$compose" ] || cluster down -v --remove-orphans -t 5 >>"$work/log" 2>&1 || true; }
@@ -86,16 +71,6 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 143' INT TERM HUP
-
-# until_true SECONDS COMMAND...: waits for a condition, asking twice a second
-until_true() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.5
-    done
-}
 
 # --- The engine and the base image --------------------------------------------------------------
 
@@ -130,9 +105,7 @@ choose_base() {
     fi
     say "no registry: making a base image with debootstrap"
     export CONCLAVE_BASE=conclave-test-base:$$
-    debootstrap --variant=minbase bookworm "$work/root" >>"$work/log" || die "debootstrap failed"
-    tar -C "$work/root" -c . | docker import - "$CONCLAVE_BASE" >/dev/null
-    rm -rf "$work/root"
+    docker import - "$CONCLAVE_BASE" <"$(sh tests/tools/base.sh)" >/dev/null || die "debootstrap failed"
     made_images="$made_images $CONCLAVE_BASE"
 }
 

@@ -3,6 +3,7 @@
 #   build    compiler and libraries        test    what the tests need on top
 #   format   clang-format                  compose a docker engine from the distribution
 #   fuzz     clang with its fuzzer         web      a browser and promtool; without them their tests are skipped
+#   deb      what makes packages            debtest  what their test needs
 #   bench    what is measured beside Conclave, and what draws the figures; only `make bench` wants these.
 #            The packages of gearmand and etcd start their services, as Debian's do
 # Silent and quick when nothing is missing. On Debian and Ubuntu the missing packages are installed
@@ -48,6 +49,14 @@ bench   cmd:gearmand        gearman-job-server
 bench   hdr:libgearman/gearman.h libgearman-dev
 bench   cmd:etcd            etcd-server
 bench   cmd:gnuplot         gnuplot-nox
+deb     cmd:dh              debhelper
+deb     cmd:dpkg-buildpackage dpkg-dev
+deb     cmd:lintian         lintian
+debtest cmd:debootstrap     debootstrap
+debtest cmd:systemd-nspawn systemd-container
+debtest cmd:man             man-db
+debtest cmd:zsh             zsh
+debtest cmd:fish            fish
 compose cmd:dockerd         docker.io
 compose cmd:docker-compose  docker-compose
 compose cmd:debootstrap     debootstrap

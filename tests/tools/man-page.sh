@@ -1,14 +1,16 @@
 #!/bin/sh
 # Writes the manual page of a program from what its --help says, so that there is one text:
-# tests/tools/man-page.sh PROGRAM >PAGE.1
+# tests/tools/man-page.sh PROGRAM [SECTION] >PAGE.SECTION
 # Commands that `PROGRAM --help` lists get a part each, from `PROGRAM help COMMAND`.
 set -eu
 program=$1
+section=${2:-1}
 name=$(basename "$program")
+case $section in 8) chapter='System Administration' ;; *) chapter='User Commands' ;; esac
 
 # Mode "page": the whole help. Mode "command": the help of one command, up to the options of all.
 format() { # MODE
-    LC_ALL=C awk -v mode="$1" -v name="$name" -v version="$("$program" --version)" '
+    LC_ALL=C awk -v mode="$1" -v name="$name" -v section="$section" -v chapter="$chapter" -v version="$("$program" --version)" '
     function safe(text) {
         gsub(/\\/, "\\e", text); gsub(/-/, "\\-", text)
         return (text ~ /^[.\x27]/) ? "\\&" text : text
@@ -32,7 +34,7 @@ format() { # MODE
         if (sentence !~ /\.($| )/) next
         named = 1
         first = sentence; sub(/\. .*|\.$/, "", first)
-        printf ".TH %s 1 \"\" \"%s\" \"User Commands\"\n", toupper(name), version
+        printf ".TH %s %s \"\" \"%s\" \"%s\"\n", toupper(name), section, version, chapter
         printf ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n.nf\n", name, safe(first)
         for (i = 1; i <= synopsis; i++) print safe(lines[i])
         print ".fi\n.SH DESCRIPTION"

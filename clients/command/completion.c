@@ -1,0 +1,293 @@
+/* completion.c - conclave completion: what a shell needs to complete commands and options, from the
+ * table of commands. */
+#include <string.h>
+
+#include "clients/command/commands.h"
+#include "clients/command/help.h"
+#include "nodes/core/kinds/kinds.h"
+#include "shared/base/text.h"
+
+const char completion_details[] =
+    "Prints a script; packages install it. For one shell: eval \"$(conclave completion bash)\",\n"
+    "eval \"$(conclave completion zsh)\" after compinit, or conclave completion fish | source.";
+
+/* Prints text that stands between single quotes. Fish takes a backslash there, other shells do
+ * not. In zsh's lists a colon ends the name. */
+static void quote(const char *text, bool fish)
+{
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputs(fish ? "\\'" : "'\\''", stdout);
+        else if (*text == '\\' && fish)
+            fputs("\\\\", stdout);
+        else
+            putchar(*text);
+    }
+}
+
+/* The first word of a command's name; its length. */
+static size_t family_len(const struct command *command)
+{
+    return strcspn(command->name, " ");
+}
+
+static bool is_first_of_family(const struct command *command)
+{
+    return command == commands || family_len(command - 1) != family_len(command) ||
+           strncmp(command[-1].name, command->name, family_len(command));
+}
+
+static bool is_member(const struct command *command)
+{
+    return command->name[family_len(command)] != '\0';
+}
+
+static bool takes_kind(const struct command *command)
+{
+    return !strncmp(command->arguments, "KIND", 4);
+}
+
+typedef void print_option(const struct option_spec *spec);
+
+static const struct option_spec *find(const struct option_spec *specs, const char *name)
+{
+    for (; specs && specs->name; specs++)
+        if (!strcmp(specs->name, name))
+            return specs;
+    return NULL;
+}
+
+/* A command's options, and those of all that it has none of its own for. */
+static void each_option(const struct command *command, print_option *print)
+{
+    for (const struct option_spec *own = command->options; own && own->name; own++)
+        print(own);
+    for (const struct option_spec *common = cli_options; common->name; common++)
+        if (!find(command->options, common->name))
+            print(common);
+}
+
+static const char *dashes(const struct option_spec *spec)
+{
+    return spec->name[1] ? "--" : "-";
+}
+
+/* --- bash --- */
+
+static void bash_option(const struct option_spec *spec)
+{
+    printf("%s%s%s ", dashes(spec), spec->name, spec->argument ? "=" : "");
+}
+
+static const char bash_head[] =
+    "# bash completion for conclave(1); made by: conclave completion bash\n"
+    "_conclave() {\n"
+    "    local word at=$COMP_CWORD name='' n=0 words='' options='' kinds=''\n"
+    "    local now=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "    COMPREPLY=()\n"
+    "    for word in \"${COMP_WORDS[@]:1:at-1}\"; do\n"
+    "        case $word in\n"
+    "        -*) ;;\n"
+    "        *) n=$((n + 1)); [ $n -gt 2 ] || name=\"$name $word\" ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    case \"$name \" in\n";
+
+static const char bash_tail[] =
+    "    esac\n"
+    "    case $before in\n"
+    "    =) return ;;\n"
+    "    --*) case \" $options \" in *\" $before= \"*) return ;; esac ;;\n"
+    "    esac\n"
+    "    case $now in\n"
+    "    -*) words=$options ;;\n"
+    "    esac\n"
+    "    COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n"
+    "    case ${COMPREPLY[0]-} in *=) compopt -o nospace ;; esac\n"
+    "} &&\n"
+    "    complete -o default -F _conclave conclave\n";
+
+static void bash_family(const struct command *first)
+{
+    size_t len = family_len(first);
+    printf("    ' %.*s ') words='", (int)len, first->name);
+    for (const struct command *at = first; at->name; at++)
+        if (is_member(at) && family_len(at) == len && !strncmp(at->name, first->name, len))
+            printf("%s ", at->name + len + 1);
+    printf("' ;;\n");
+}
+
+static void bash_print(void)
+{
+    fputs(bash_head, stdout);
+    printf("    ' ') words='");
+    for (const struct command *at = commands; at->name; at++)
+        if (is_first_of_family(at))
+            printf("%.*s ", (int)family_len(at), at->name);
+    printf("'\n        options='--help --version' ;;\n");
+    for (const struct command *at = commands; at->name; at++) {
+        if (is_member(at) && is_first_of_family(at))
+            bash_family(at);
+        printf("    ' %s '*)\n        options='", at->name);
+        each_option(at, bash_option);
+        printf("'\n");
+        if (takes_kind(at)) {
+            printf("        [ $n -gt 1 ] || words='");
+            for (size_t i = 0; kind_at(i); i++)
+                printf("%s ", kind_at(i)->name);
+            printf("'\n");
+        }
+        printf("        ;;\n");
+    }
+    fputs(bash_tail, stdout);
+}
+
+/* --- zsh --- */
+
+static void zsh_row(const char *name, const char *about)
+{
+    printf(" '%s:", name);
+    quote(about, false);
+    putchar('\'');
+}
+
+static void zsh_option(const struct option_spec *spec)
+{
+    char name[TEXT_MAX];
+    text_format(name, sizeof name, "%s%s", dashes(spec), spec->name);
+    zsh_row(name, spec->help);
+}
+
+static const char zsh_head[] =
+    "#compdef conclave\n"
+    "# zsh completion for conclave(1); made by: conclave completion zsh\n"
+    "_conclave() {\n"
+    "    local word name='' n=0\n"
+    "    local -a rows options\n"
+    "    for word in ${words[2,CURRENT-1]}; do\n"
+    "        case $word in\n"
+    "        -*) ;;\n"
+    "        *) n=$((n + 1)); [ $n -gt 2 ] || name=\"$name $word\" ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    case \"$name \" in\n";
+
+static const char zsh_tail[] = "    esac\n"
+                               "    if [[ $PREFIX == -* ]]; then\n"
+                               "        _describe -o option options\n"
+                               "    elif (( $#rows )); then\n"
+                               "        _describe command rows\n"
+                               "    else\n"
+                               "        _files\n"
+                               "    fi\n"
+                               "}\n"
+                               "if [ \"$funcstack[1]\" = _conclave ]; then _conclave \"$@\"; else "
+                               "compdef _conclave conclave; fi\n";
+
+static void zsh_commands(const struct command *family)
+{
+    size_t len = family ? family_len(family) : 0;
+    for (const struct command *at = commands; at->name; at++) {
+        char name[TEXT_MAX];
+        bool of_it = family && is_member(at) && family_len(at) == len &&
+                     !strncmp(at->name, family->name, len);
+        text_format(name, sizeof name, "%.*s", (int)family_len(at), at->name);
+        if (of_it)
+            zsh_row(at->name + len + 1, at->summary);
+        else if (!family && is_first_of_family(at))
+            zsh_row(name, is_member(at) ? "..." : at->summary);
+    }
+}
+
+static void zsh_print(void)
+{
+    fputs(zsh_head, stdout);
+    printf("    ' ') rows=(");
+    zsh_commands(NULL);
+    printf(")\n        options=('--help:show help' '--version:show the version') ;;\n");
+    for (const struct command *at = commands; at->name; at++) {
+        if (is_member(at) && is_first_of_family(at)) {
+            printf("    ' %.*s ') rows=(", (int)family_len(at), at->name);
+            zsh_commands(at);
+            printf(") ;;\n");
+        }
+        printf("    ' %s '*)\n        options=(", at->name);
+        each_option(at, zsh_option);
+        printf(")\n");
+        if (takes_kind(at)) {
+            printf("        (( n > 1 )) || rows=(");
+            for (size_t i = 0; kind_at(i); i++)
+                zsh_row(kind_at(i)->name, kind_at(i)->about);
+            printf(")\n");
+        }
+        printf("        ;;\n");
+    }
+    fputs(zsh_tail, stdout);
+}
+
+/* --- fish --- */
+
+static const char fish_head[] =
+    "# fish completion for conclave(1); made by: conclave completion fish\n"
+    "# Whether the words before the cursor, but for options, are these, or begin with them (-p).\n"
+    "function __conclave_at\n"
+    "    set -l given (string match -v -- '-*' (commandline -opc))\n"
+    "    set -e given[1]\n"
+    "    if test \"$argv[1]\" = -p\n"
+    "        set -e argv[1]\n"
+    "        set given $given[1..(count $argv)]\n"
+    "    end\n"
+    "    test \"$given\" = \"$argv\"\n"
+    "end\n";
+
+static const struct command *fish_command; /* whose options are printed */
+
+static void fish_option(const struct option_spec *spec)
+{
+    printf("complete -c conclave -n '__conclave_at -p %s' -%c %s%s -d '", fish_command->name,
+           spec->name[1] ? 'l' : 's', spec->name, spec->argument ? " -r" : "");
+    quote(spec->help, true);
+    printf("'\n");
+}
+
+/* One word that may stand after the words of `before`. */
+static void fish_word(const char *before, size_t before_len, const char *word, size_t len,
+                      const char *about)
+{
+    printf("complete -c conclave -n '__conclave_at%s%.*s' -f -a %.*s -d '", before_len ? " " : "",
+           (int)before_len, before, (int)len, word);
+    quote(about, true);
+    printf("'\n");
+}
+
+static void fish_print(void)
+{
+    fputs(fish_head, stdout);
+    for (const struct command *at = commands; at->name; at++) {
+        size_t len = family_len(at);
+        if (is_first_of_family(at))
+            fish_word("", 0, at->name, len, is_member(at) ? "..." : at->summary);
+        if (is_member(at))
+            fish_word(at->name, len, at->name + len + 1, strlen(at->name + len + 1), at->summary);
+        for (size_t i = 0; takes_kind(at) && kind_at(i); i++)
+            fish_word(at->name, strlen(at->name), kind_at(i)->name, strlen(kind_at(i)->name),
+                      kind_at(i)->about);
+        fish_command = at;
+        each_option(at, fish_option);
+    }
+}
+
+int completion_run(struct cli *cli, int n_words, char **words)
+{
+    (void)cli;
+    const char *shell = n_words == 1 ? words[0] : "";
+    if (!strcmp(shell, "bash"))
+        bash_print();
+    else if (!strcmp(shell, "zsh"))
+        zsh_print();
+    else if (!strcmp(shell, "fish"))
+        fish_print();
+    else
+        return cli_fail(EXIT_USAGE, "completion takes one word: bash, zsh or fish");
+    return EXIT_OK;
+}
