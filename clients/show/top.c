@@ -90,7 +90,7 @@ void top_take_job(struct top *top, const struct wire_job_row *row)
     if (!job)
         return;
     *job = (struct top_job){.job = row->job,
-                            .finished = render_job_is_finished(row),
+                            .finished = job_is_finished(row),
                             .submitted_ms = row->submitted_ms,
                             .finished_ms = row->finished_ms,
                             .done = tasks_are(row) ? task_sum_ended(&sum) : row->done,
