@@ -20,7 +20,7 @@
 #define CORRECTIONS_MAX 16
 
 /* Limbs that a reciprocal has more than a block of the quotient. */
-#define RECIPROCAL_MORE DIVISOR_RECIPROCAL_MORE
+#define RECIPROCAL_MORE 3
 
 /* Limbs of a transform beyond a remainder's, so that its sign can be told. */
 #define SIGN_LIMBS 2
@@ -139,20 +139,15 @@ static bool begin_reciprocal(struct reciprocal *it, mp_limb_t *at, size_t k, str
 
 /* --- blocks of a quotient --- */
 
-/* `known` is the reciprocal, of it->precise limbs or more, or has none: then it is made. */
-static bool begin_division(struct divisor *it, struct number known)
+static bool begin_division(struct divisor *it)
 {
-    size_t precise = it->precise;
+    size_t precise = it->k < it->n ? it->k + 1 : it->n;
     size_t high = transform_fit(it->k + precise + 2), low = transform_fit(it->n + SIGN_LIMBS);
     struct number divisor = {it->shifted, it->n, false};
     struct reciprocal reciprocal;
-    if (!high || !low)
+    if (!high || !low || !begin_reciprocal(&reciprocal, it->reciprocal, precise, divisor))
         return false;
-    if (known.n)
-        memcpy(it->reciprocal, known.at + known.n - precise - 1,
-               (precise + 1) * sizeof *it->reciprocal);
-    else if (!begin_reciprocal(&reciprocal, it->reciprocal, precise, divisor))
-        return false;
+    it->precise = precise;
     spectrum_begin(&it->estimate, high, (struct number){it->reciprocal, precise + 1, false});
     spectrum_begin(&it->divide, low, divisor);
     return true;
@@ -232,59 +227,20 @@ static bool divide_block(const struct divisor *it, mp_limb_t *quotient, mp_limb_
 
 /* --- all of it --- */
 
-static size_t precise_for(size_t k, size_t n)
+/* The quotient's blocks are of the same length; `longest` is of a dividend. */
+bool divisor_begin(struct divisor *it, struct number b, size_t longest)
 {
-    return k < n ? k + 1 : n;
-}
-
-/* With a quotient's blocks of k limbs. */
-static void begin_shifted(struct divisor *it, struct number b, size_t k)
-{
+    size_t n = longest + 1 - b.n, blocks = (n + b.n - 1) / b.n;
     *it = (struct divisor){.shift = (unsigned)__builtin_clzll(b.at[b.n - 1]),
                            .n = b.n,
-                           .k = k,
-                           .precise = precise_for(k, b.n)};
+                           .k = (n + blocks - 1) / blocks};
     it->shifted = take(b.n);
     it->reciprocal = take(it->k + RECIPROCAL_MORE);
     if (it->shift)
         mpn_lshift(it->shifted, b.at, (mp_size_t)b.n, it->shift);
     else
         memcpy(it->shifted, b.at, b.n * sizeof *it->shifted);
-}
-
-/* The quotient's blocks are of the same length, `most` limbs at most. */
-static size_t block_of(size_t n, size_t most)
-{
-    size_t blocks = (n + most - 1) / most;
-    return (n + blocks - 1) / blocks;
-}
-
-/* `longest` is of a dividend. */
-bool divisor_begin(struct divisor *it, struct number b, size_t longest)
-{
-    begin_shifted(it, b, block_of(longest + 1 - b.n, b.n));
-    return begin_division(it, (struct number){0});
-}
-
-size_t divisor_reciprocal(mp_limb_t *out, struct number b, size_t longest)
-{
-    struct divisor it;
-    struct reciprocal reciprocal;
-    begin_shifted(&it, b, block_of(longest + 1 - b.n, b.n));
-    bool whole = begin_reciprocal(&reciprocal, it.reciprocal, it.precise,
-                                  (struct number){it.shifted, it.n, false});
-    if (whole)
-        memcpy(out, it.reciprocal, (it.precise + 1) * sizeof *out);
-    divisor_end(&it);
-    return whole ? it.precise + 1 : 0;
-}
-
-bool divisor_begin_known(struct divisor *it, struct number b, size_t longest,
-                         struct number reciprocal)
-{
-    size_t precise = reciprocal.n - 1, most = precise < b.n ? precise - 1 : b.n;
-    begin_shifted(it, b, block_of(longest + 1 - b.n, most));
-    return begin_division(it, reciprocal);
+    return begin_division(it);
 }
 
 void divisor_end(struct divisor *it)

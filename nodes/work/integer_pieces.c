@@ -10,19 +10,15 @@
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 
-/* 5^n has at most so many limbs. */
+/* 5^n has at most so many limbs, and two less at least: log2(5) / 64, in 2^-32, rounded up. */
+#define FIVE_LIMBS UINT64_C(155821957)
+
 static size_t limbs_of_power(uint64_t n)
 {
-    return (size_t)((double)n * 0.036280) + 2;
+    return (size_t)((n * FIVE_LIMBS >> 32) + 1); /* of PIECES_DIGITS_MAX at most */
 }
 
 /* --- powers of five --- */
-
-int integer_power_room(uint64_t digits, size_t *room_bytes)
-{
-    *room_bytes = digits > PIECES_DIGITS_MAX ? 0 : integer_room(limbs_of_power(digits));
-    return digits > PIECES_DIGITS_MAX ? ERR_RANGE : OK;
-}
 
 bool integer_power_of_five(mpz_ptr out, uint64_t digits, stop_flag *stop)
 {
@@ -40,17 +36,6 @@ bool integer_power_of_five(mpz_ptr out, uint64_t digits, stop_flag *stop)
     }
     mpz_clear(square);
     return !stop_is_set(stop);
-}
-
-int integer_power_into(uint64_t digits, struct blob *out, stop_flag *stop)
-{
-    mpz_t power;
-    mpz_init(power);
-    bool whole = integer_power_of_five(power, digits, stop);
-    bool fits = !whole || integer_put(out, power);
-    assert(fits);
-    mpz_clear(power);
-    return whole ? OK : ERR_INTERRUPTED;
 }
 
 /* --- operands --- */
@@ -75,44 +60,10 @@ static int read_numbers(const struct integer_operand *operands, size_t n, size_t
     return operands[n - 1].literal > PIECES_DIGITS_MAX ? ERR_RANGE : OK;
 }
 
-static bool is_zero(struct number number)
-{
-    return number.n == 1 && !number.at[0];
-}
-
-/* --- reciprocals --- */
-
 /* Whether transforms divide such numbers. */
 static bool is_long(size_t dividend, size_t divisor)
 {
     return divisor >= DIVIDE_LIMBS && dividend >= divisor + DIVIDE_LIMBS;
-}
-
-int integer_reciprocal_room(const struct integer_operand *operands, size_t n, size_t *room_bytes)
-{
-    struct number power;
-    int error = read_numbers(operands, n, 2, &power);
-    if (!error && is_zero(power))
-        error = ERR_RANGE;
-    *room_bytes = error ? 0 : integer_room(power.n + DIVISOR_RECIPROCAL_MORE);
-    return error;
-}
-
-int integer_reciprocal_into(const struct integer_operand *operands, size_t n, struct blob *out,
-                            stop_flag *stop)
-{
-    struct number power;
-    int error = read_numbers(operands, n, 2, &power);
-    assert(!error);
-    mp_limb_t *at = (mp_limb_t *)(void *)out->at;
-    size_t longest = operands[1].literal;
-    size_t limbs = is_long(longest, power.n) ? divisor_reciprocal(at, power, longest) : 0;
-    if (stop_is_set(stop))
-        return ERR_INTERRUPTED;
-    if (!limbs)
-        at[limbs++] = 0;
-    integer_end(out, limbs, false);
-    return OK;
 }
 
 /* --- two parts of a number --- */
@@ -149,101 +100,90 @@ static void end_shifted(struct shifted *it)
 
 int integer_quotient_room(const struct integer_operand *operands, size_t n, size_t *room_bytes)
 {
-    struct number numbers[3];
-    int error = read_numbers(operands, n, 4, numbers);
-    if (!error && is_zero(numbers[1]))
-        error = ERR_RANGE;
+    struct number number;
+    int error = read_numbers(operands, n, 2, &number);
     *room_bytes = 0;
-    if (!error)
-        *room_bytes =
-            integer_room(numbers[0].n < numbers[1].n ? 1 : numbers[0].n - numbers[1].n + 1);
-    return error;
-}
-
-/* With the reciprocal, if it is one; false: it was not right. */
-static bool divide_known(mp_limb_t *quotient, mp_limb_t *rest, struct number a, struct number b,
-                         struct number reciprocal)
-{
-    struct divisor divisor;
-    if (!is_long(a.n, b.n) || reciprocal.n < 3 || reciprocal.n > b.n + 1 ||
-        reciprocal.at[reciprocal.n - 1] > 2)
-        return false;
-    bool right = divisor_begin_known(&divisor, b, a.n, reciprocal) &&
-                 divisor_divide(&divisor, quotient, rest, a);
-    divisor_end(&divisor);
-    return right;
+    if (error)
+        return error;
+    /* The power of ten has three limbs less than that at the most. */
+    size_t power = limbs_of_power(operands[1].literal) + operands[1].literal / GMP_NUMB_BITS;
+    *room_bytes = integer_room(number.n + 4 > power ? number.n + 4 - power : 1);
+    return OK;
 }
 
 int integer_quotient_into(const struct integer_operand *operands, size_t n, struct blob *out,
                           stop_flag *stop)
 {
-    struct number numbers[3];
+    struct number number;
     struct shifted dividend;
-    int error = read_numbers(operands, n, 4, numbers);
+    uint64_t digits = operands[1].literal;
+    mpz_t power, whole;
+    int error = read_numbers(operands, n, 2, &number);
     assert(!error);
-    mp_limb_t *quotient = (mp_limb_t *)(void *)out->at;
-    size_t limbs = 1, power = numbers[1].n;
-    bool any = begin_shifted(&dividend, numbers[0], operands[3].literal);
-    if (any && dividend.n >= power) {
-        struct number a = {dividend.at, dividend.n, false};
-        mp_limb_t *rest = heap_alloc(power * sizeof *rest);
-        limbs = dividend.n - power + 1;
-        if (!divide_known(quotient, rest, a, numbers[1], numbers[2]) && !stop_is_set(stop))
-            integer_divide(quotient, rest, a, numbers[1]);
-        heap_free(rest, power * sizeof *rest);
-    } else {
-        quotient[0] = 0;
-    }
+    mpz_init(power);
+    mpz_t quotient;
+    mpz_init(quotient);
+    bool any = begin_shifted(&dividend, number, digits);
+    bool going = !any || integer_power_of_five(power, digits, stop);
+    if (any && going)
+        integer_divide_numbers(quotient, NULL,
+                               integer_view(whole, (struct number){dividend.at, dividend.n, false}),
+                               power);
     end_shifted(&dividend);
-    if (stop_is_set(stop))
-        return ERR_INTERRUPTED;
-    integer_end(out, limbs, false);
-    return OK;
+    if (!going || stop_is_set(stop))
+        error = ERR_INTERRUPTED;
+    else if (!integer_put(out, quotient))
+        error = ERR_RANGE;
+    mpz_clear(quotient);
+    mpz_clear(power);
+    return error;
 }
 
 int integer_rest_room(const struct integer_operand *operands, size_t n, size_t *room_bytes)
 {
-    struct number numbers[3];
-    int error = read_numbers(operands, n, 4, numbers);
-    if (!error && is_zero(numbers[2]))
-        error = ERR_RANGE;
-    *room_bytes = error ? 0
-                        : integer_room(numbers[2].n +
-                                       (size_t)(operands[3].literal / GMP_NUMB_BITS) + 1);
+    struct number numbers[2];
+    int error = read_numbers(operands, n, 3, numbers);
+    *room_bytes = 0;
+    if (!error)
+        *room_bytes = integer_room(limbs_of_power(operands[2].literal) +
+                                   (size_t)(operands[2].literal / GMP_NUMB_BITS) + 1);
     return error;
 }
 
 /* What is left of the number without its lowest bits; false: the quotient is not its. */
-static bool find_rest(mpz_ptr rest, struct number a, struct number q, struct number b)
+static bool find_rest(mpz_ptr rest, struct number a, struct number q, mpz_srcptr power)
 {
-    mpz_t number, factor, other;
+    struct number b = integer_limbs(power);
+    mpz_t number, factor;
     mp_limb_t *at = mpz_limbs_write(rest, (mp_size_t)b.n);
     bool known = is_long(a.n, b.n) && divisor_rest(at, a, q, b);
     mpz_limbs_finish(rest, known ? (mp_size_t)b.n : 0);
     if (known)
-        return mpz_cmp(rest, integer_view(number, b)) < 0;
+        return mpz_cmp(rest, power) < 0;
     integer_view(factor, q);
-    integer_view(other, b);
-    integer_multiply_numbers(rest, factor, other);
+    integer_multiply_numbers(rest, factor, power);
     mpz_sub(rest, integer_view(number, a), rest);
-    return mpz_sgn(rest) >= 0 && mpz_cmp(rest, other) < 0;
+    return mpz_sgn(rest) >= 0 && mpz_cmp(rest, power) < 0;
 }
 
 int integer_rest_into(const struct integer_operand *operands, size_t n, struct blob *out,
                       stop_flag *stop)
 {
-    struct number numbers[3];
+    struct number numbers[2];
     struct shifted number;
-    uint64_t digits = operands[3].literal;
-    mpz_t rest, bits, whole;
-    int error = read_numbers(operands, n, 4, numbers);
+    uint64_t digits = operands[2].literal;
+    mpz_t power, rest, bits, whole;
+    mp_limb_t zero = 0;
+    int error = read_numbers(operands, n, 3, numbers);
     assert(!error);
+    mpz_init(power);
     mpz_init(rest);
     mpz_init(bits);
-    mp_limb_t zero = 0;
     bool any = begin_shifted(&number, numbers[0], digits);
     struct number above = {any ? number.at : &zero, any ? number.n : 1, false};
-    if (!find_rest(rest, above, numbers[1], numbers[2]))
+    if (!integer_power_of_five(power, digits, stop))
+        error = ERR_INTERRUPTED;
+    else if (!find_rest(rest, above, numbers[1], power))
         error = ERR_RANGE;
     end_shifted(&number);
     mpz_tdiv_r_2exp(bits, integer_view(whole, numbers[0]), digits);
@@ -255,6 +195,7 @@ int integer_rest_into(const struct integer_operand *operands, size_t n, struct b
         error = ERR_RANGE;
     mpz_clear(bits);
     mpz_clear(rest);
+    mpz_clear(power);
     return error;
 }
 

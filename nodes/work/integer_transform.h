@@ -75,17 +75,6 @@ struct divisor {
 bool divisor_begin(struct divisor *it, struct number b, size_t longest);
 void divisor_end(struct divisor *it);
 
-/* Writes the reciprocal of a divisor, for dividends of so many limbs, b.n at least, to a place of
- * DIVISOR_RECIPROCAL_MORE limbs more than the divisor has; returns its length, 0: there is none. */
-#define DIVISOR_RECIPROCAL_MORE 3
-size_t divisor_reciprocal(mp_limb_t *out, struct number b, size_t longest);
-
-/* As divisor_begin(), with a reciprocal from there, of three limbs or more and no more than one
- * beyond the divisor's, for dividends of any length; a wrong one only makes that divisor_divide()
- * says so. */
-bool divisor_begin_known(struct divisor *it, struct number b, size_t longest,
-                         struct number reciprocal);
-
 /* Writes a - q b, which is not negative and less than b: b.n limbs; false: it was not right. */
 bool divisor_rest(mp_limb_t *rest, struct number a, struct number q, struct number b);
 

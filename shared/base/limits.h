@@ -332,6 +332,10 @@
 #define PIECES_FROM_DIGITS UINT64_C(1500000)
 #define PIECES_DIGITS_MIN  UINT64_C(700000) /* of a piece */
 #define PLAN_PIECES_MAX    8
+/* More than two pieces only for so many workers each: several may share a machine's processors, and
+ * each that takes part prepares powers and transforms of its own, in memory that it has to touch
+ * first (docs/performance.md). */
+#define PIECES_WORKERS 2
 /* Such a result has no more digits: beyond what any node computes. */
 #define PLAN_DIGITS_MAX ((uint64_t)1 << 40)
 /* Leaves of a plan whose results have several consumers: up to five operations each, and what is

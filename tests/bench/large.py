@@ -30,7 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 from clients import Conversation  # noqa: E402
 
 IDLE_SECONDS = 60       # after them a node has given back what it does not need
-CONVERTING = {"power", "reciprocal", "quotient", "rest", "piece", "join"}  # operations of a conversion in pieces
+CONVERTING = {"quotient", "rest", "piece", "join"}  # operations of a conversion in pieces
 TRACED_MAX = 500        # operations of a job that are looked at one by one
 LOOK_MS = 20            # a look at how far the job is waits so long for its end
 

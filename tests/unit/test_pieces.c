@@ -49,12 +49,11 @@ static void consumers_are_the_inverse_of_operands(void **state)
 static void two_pieces_are_one_division_and_two_texts(void **state)
 {
     (void)state;
-    static const enum opcode after[] = {OPCODE_RECIPROCAL, OPCODE_QUOTIENT, OPCODE_REST,
-                                        OPCODE_PIECE,      OPCODE_PIECE,    OPCODE_JOINED};
+    static const enum opcode after[] = {OPCODE_QUOTIENT, OPCODE_REST, OPCODE_PIECE, OPCODE_PIECE,
+                                        OPCODE_JOINED};
     struct plan plan = plan_of("factorial", "10000000", 16, 2);
     op_id_t root = plan_result(&plan) - sizeof after / sizeof *after;
-    assert_int_equal(plan.total, 16 + 1 + 5 + 5);
-    assert_int_equal(plan_opcode(&plan, 17), OPCODE_POWER);
+    assert_int_equal(plan.total, 16 + 5 + 4);
     assert_int_equal(plan_opcode(&plan, root), OPCODE_MULTIPLY);
     for (size_t i = 0; i < sizeof after / sizeof *after; i++)
         assert_int_equal(plan_opcode(&plan, root + 1 + i), after[i]);
@@ -70,10 +69,11 @@ static void only_large_results_of_several_workers_are_converted_in_pieces(void *
     assert_int_equal(plan_parse(&series, slice_of("pi"), slice_of("10000000"), NULL), OK);
     assert_int_equal(plan_choose_pieces(&large, 1, PIECES_FROM_DIGITS), 0);
     assert_int_equal(plan_choose_pieces(&large, 2, PIECES_FROM_DIGITS), 2);
-    assert_int_equal(plan_choose_pieces(&large, 5, PIECES_FROM_DIGITS), 4);
+    assert_int_equal(plan_choose_pieces(&large, 5, PIECES_FROM_DIGITS), 2);
+    assert_int_equal(plan_choose_pieces(&large, 8, PIECES_FROM_DIGITS), 4);
     assert_int_equal(plan_choose_pieces(&large, 99, PIECES_FROM_DIGITS), PLAN_PIECES_MAX);
     assert_int_equal(plan_choose_pieces(&small, 5, PIECES_FROM_DIGITS), 0);
-    assert_int_equal(plan_choose_pieces(&small, 5, 1000), 4);
+    assert_int_equal(plan_choose_pieces(&small, 8, 1000), 4);
     assert_int_equal(plan_choose_pieces(&tree, 5, 1), 0);
     assert_int_equal(plan_choose_pieces(&series, 5, 1), 0);
 }
@@ -162,35 +162,29 @@ static void check_value(struct blob *value, mpz_srcptr wanted)
     blob_drop(&value);
 }
 
-/* x = q 10^d + r for all that is around a multiple of 10^d, with the reciprocal, without it, and
- * with a wrong one. */
-static void check_split(mpz_srcptr x, uint64_t digits, struct blob *power,
-                        struct blob *const reciprocals[3])
+static void check_split(mpz_srcptr x, uint64_t digits)
 {
     mpz_t ten, q, r;
     mpz_inits(ten, q, r, NULL);
     mpz_ui_pow_ui(ten, 10, digits);
     mpz_tdiv_qr(q, r, x, ten);
-    struct blob *value = value_of(x), *out;
-    for (size_t i = 0; i < 3; i++) {
-        struct integer_operand operands[] = {
-            {0, value}, {0, power}, {0, reciprocals[i]}, {digits, NULL}};
-        assert_int_equal(execute(OPCODE_QUOTIENT, operands, 4, &out), OK);
-        check_value(out, q);
-    }
-    struct blob *quotient = value_of(q);
-    struct integer_operand operands[] = {{0, value}, {0, quotient}, {0, power}, {digits, NULL}};
-    assert_int_equal(execute(OPCODE_REST, operands, 4, &out), OK);
+    struct blob *value = value_of(x), *out, *quotient = value_of(q);
+    struct integer_operand high[] = {{0, value}, {digits, NULL}};
+    assert_int_equal(execute(OPCODE_QUOTIENT, high, 2, &out), OK);
+    check_value(out, q);
+    struct integer_operand low[] = {{0, value}, {0, quotient}, {digits, NULL}};
+    assert_int_equal(execute(OPCODE_REST, low, 3, &out), OK);
     check_value(out, r);
     blob_drop(&quotient);
     mpz_add_ui(q, q, 1); /* what is no quotient has no rest */
-    operands[1].value = quotient = value_of(q);
-    assert_int_equal(execute(OPCODE_REST, operands, 4, &out), ERR_RANGE);
+    low[1].value = quotient = value_of(q);
+    assert_int_equal(execute(OPCODE_REST, low, 3, &out), ERR_RANGE);
     blob_drop(&quotient);
     blob_drop(&value);
     mpz_clears(ten, q, r, NULL);
 }
 
+/* x = q 10^d + r for what is around a multiple of 10^d. */
 static void parts_are_right_around_multiples_of_the_power(void **state)
 {
     (void)state;
@@ -199,35 +193,16 @@ static void parts_are_right_around_multiples_of_the_power(void **state)
     mpz_inits(x, ten, NULL);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         uint64_t digits = lengths[i];
-        struct blob *power, *reciprocals[3];
-        struct integer_operand five[] = {{digits, NULL}};
-        assert_int_equal(execute(OPCODE_POWER, five, 1, &power), OK);
-        struct integer_operand of[] = {{0, power}, {2 * digits * 3322 / 64000, NULL}};
-        assert_int_equal(execute(OPCODE_RECIPROCAL, of, 2, &reciprocals[0]), OK);
-        mpz_set_ui(x, 0);
-        reciprocals[1] = value_of(x);
-        reciprocals[2] = blob_new(reciprocals[0]->len);
-        memcpy(reciprocals[2]->at, reciprocals[0]->at, reciprocals[0]->len);
-        reciprocals[2]->at[reciprocals[0]->len / 2] ^= 1;
         mpz_ui_pow_ui(ten, 10, digits);
-        for (uint64_t factor = 1; factor < 4; factor++)
+        for (unsigned power = 0; power < 4; power++)
             for (int step = -1; step <= 1; step++) {
-                mpz_pow_ui(x, ten, 2);
-                mpz_tdiv_q_ui(x, x, factor);
-                if (factor > 2)
-                    mpz_tdiv_q(x, x, ten);
-                mpz_tdiv_q(x, x, ten);
+                mpz_ui_pow_ui(x, 7, power * digits);
                 mpz_mul(x, x, ten);
                 step < 0 ? mpz_sub_ui(x, x, 1) : mpz_add_ui(x, x, (unsigned)step);
-                if (mpz_sgn(x) >= 0)
-                    check_split(x, digits, power, reciprocals);
+                check_split(x, digits);
             }
-        mpz_ui_pow_ui(x, 7, digits * 2 + 3); /* longer than what it was prepared for */
-        mpz_mul(x, x, ten);
-        check_split(x, digits, power, reciprocals);
-        for (size_t k = 0; k < 3; k++)
-            blob_drop(&reciprocals[k]);
-        blob_drop(&power);
+        mpz_set_ui(x, 0);
+        check_split(x, digits);
     }
     mpz_clears(x, ten, NULL);
 }
@@ -241,34 +216,60 @@ static void operands_that_are_none_are_refused(void **state)
     mpz_set_ui(number, 0);
     struct blob *zero = value_of(number), *empty = blob_new(0), *odd = blob_new(3);
     memset(odd->at, 1, odd->len);
-    static const enum opcode four[] = {OPCODE_QUOTIENT, OPCODE_REST};
-    for (size_t i = 0; i < 2; i++)
-        for (size_t wrong = 0; wrong < 3; wrong++) {
-            struct blob *const bad[] = {negative, odd, NULL};
-            for (size_t k = 0; k < 3; k++) {
-                struct integer_operand operands[] = {{0, zero}, {0, zero}, {0, zero}, {5, NULL}};
+    static const enum opcode opcodes[] = {OPCODE_QUOTIENT, OPCODE_REST, OPCODE_PIECE};
+    for (size_t i = 0; i < sizeof opcodes / sizeof *opcodes; i++) {
+        size_t n = opcodes[i] == OPCODE_REST ? 3 : 2;
+        struct blob *const bad[] = {negative, odd, NULL};
+        for (size_t wrong = 0; wrong + 1 < n; wrong++)
+            for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+                struct integer_operand operands[] = {{0, zero}, {0, zero}, {0, NULL}};
+                operands[n - 1] = (struct integer_operand){5, NULL};
                 operands[wrong].value = bad[k];
-                assert_int_equal(execute(four[i], operands, 4, &out), ERR_RANGE);
+                assert_int_equal(execute(opcodes[i], operands, n, &out), ERR_RANGE);
             }
-        }
-    struct integer_operand by_zero[] = {{0, zero}, {0, zero}, {0, zero}, {5, NULL}};
-    struct integer_operand far[] = {{0, zero}, {0, zero}, {0, zero}, {UINT64_MAX, NULL}};
-    struct integer_operand piece[] = {{0, zero}, {UINT64_MAX, NULL}}, texts[] = {{0, empty}};
-    struct integer_operand power[] = {{PIECES_DIGITS_MAX + 1, NULL}}, minus[] = {{0, negative}, {1, NULL}};
-    assert_int_equal(execute(OPCODE_QUOTIENT, by_zero, 4, &out), ERR_RANGE);
-    assert_int_equal(execute(OPCODE_REST, by_zero, 4, &out), ERR_RANGE);
-    assert_int_equal(execute(OPCODE_QUOTIENT, far, 4, &out), ERR_RANGE);
-    assert_int_equal(execute(OPCODE_QUOTIENT, far, 3, &out), ERR_RANGE);
-    assert_int_equal(execute(OPCODE_RECIPROCAL, by_zero, 1, &out), ERR_RANGE);
-    assert_int_equal(execute(OPCODE_PIECE, piece, 2, &out), ERR_RANGE);
-    assert_int_equal(execute(OPCODE_PIECE, minus, 2, &out), ERR_RANGE);
-    assert_int_equal(execute(OPCODE_POWER, power, 1, &out), ERR_RANGE);
+        struct integer_operand far[] = {{0, zero}, {0, zero}, {0, NULL}};
+        far[n - 1] = (struct integer_operand){UINT64_MAX, NULL};
+        assert_int_equal(execute(opcodes[i], far, n, &out), ERR_RANGE);
+        far[n - 1] = (struct integer_operand){5, NULL};
+        assert_int_equal(execute(opcodes[i], far, n, &out), OK);
+        blob_drop(&out);
+        assert_int_equal(execute(opcodes[i], far, n - 1, &out), ERR_RANGE);
+    }
+    struct integer_operand texts[] = {{0, empty}}, literal[] = {{7, NULL}};
     assert_int_equal(execute(OPCODE_JOIN, texts, 1, &out), ERR_RANGE);
+    assert_int_equal(execute(OPCODE_JOIN, literal, 1, &out), ERR_RANGE);
     blob_drop(&negative);
     blob_drop(&zero);
     blob_drop(&empty);
     blob_drop(&odd);
     mpz_clear(number);
+}
+
+/* With as many digits as a large job has, where an estimate that is a little off is many limbs off:
+ * 10^d - 1 has d digits, and no more than one limb too much of room. */
+static void there_is_room_for_each_part(void **state)
+{
+    (void)state;
+    mpz_t x;
+    mpz_init(x);
+    for (uint64_t digits = 1; digits < 40000000; digits = 4 * digits + 1) {
+        size_t room;
+        mpz_ui_pow_ui(x, 10, digits);
+        struct blob *value = value_of(x);
+        struct compute_op op = {.opcode = OPCODE_QUOTIENT, .n_operands = 2};
+        op.operands[0] = (struct compute_operand){.kind = OPERAND_BLOB, .blob = value};
+        op.operands[1] = (struct compute_operand){.kind = OPERAND_LITERAL, .literal = digits};
+        assert_int_equal(operation_room(&op, &room), OK);
+        assert_in_range(room, 8, 48); /* of 1 */
+        op.opcode = OPCODE_REST;
+        op.n_operands = 3;
+        op.operands[2] = op.operands[1];
+        op.operands[1] = op.operands[0];
+        assert_int_equal(operation_room(&op, &room), OK);
+        assert_in_range(room, value->len, value->len + 32); /* of 10^digits - 1 */
+        blob_drop(&value);
+    }
+    mpz_clear(x);
 }
 
 static struct blob *text_of(const char *text)
@@ -317,6 +318,7 @@ int main(void)
         cmocka_unit_test(digits_are_those_of_gmp),
         cmocka_unit_test(parts_are_right_around_multiples_of_the_power),
         cmocka_unit_test(operands_that_are_none_are_refused),
+        cmocka_unit_test(there_is_room_for_each_part),
         cmocka_unit_test(zeros_before_a_text_are_left_out_and_those_within_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

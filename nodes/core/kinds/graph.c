@@ -133,11 +133,11 @@ size_t plan_add_leaves(struct plan *plan, const struct plan_lane *lanes, size_t 
     assert(leaves >= 1 && leaves <= PLAN_LEAVES_MAX);
     assert(!plan->n_parts || plan->parts[plan->n_parts - 1].shape == PART_FLAT);
     return graph_add_part(plan, (struct plan_part){.shape = PART_FLAT,
-                                             .lanes = lanes,
-                                             .n_lanes = n_lanes,
-                                             .leaves = leaves,
-                                             .spare = spare,
-                                             .ops = leaves * n_lanes - spare});
+                                                   .lanes = lanes,
+                                                   .n_lanes = n_lanes,
+                                                   .leaves = leaves,
+                                                   .spare = spare,
+                                                   .ops = leaves * n_lanes - spare});
 }
 
 size_t plan_add_up(struct plan *plan, size_t over, const struct plan_lane *lanes, uint64_t arity)
@@ -172,11 +172,11 @@ size_t plan_add_each(struct plan *plan, size_t over, const struct plan_lane *lan
     uint64_t leaves = plan->parts[over].leaves;
     assert(plan->parts[over].shape == PART_DOWN);
     return graph_add_part(plan, (struct plan_part){.shape = PART_EACH,
-                                             .over = over,
-                                             .lanes = lane,
-                                             .n_lanes = 1,
-                                             .leaves = leaves,
-                                             .ops = leaves});
+                                                   .over = over,
+                                                   .lanes = lane,
+                                                   .n_lanes = 1,
+                                                   .leaves = leaves,
+                                                   .ops = leaves});
 }
 
 size_t plan_add_last(struct plan *plan, const struct plan_lane *lane, const struct plan_root *roots,
@@ -224,14 +224,6 @@ op_id_t graph_root(const struct plan *plan, size_t up)
 {
     const struct plan_part *part = &plan->parts[up];
     return op_of(plan, part, root_of(part), 0);
-}
-
-uint64_t graph_power_bytes(const struct plan *plan, op_id_t op)
-{
-    const struct plan_part *part = &plan->parts[part_of(plan, op)];
-    return part->shape == PART_FLAT && part->piece_digits
-               ? pieces_power_bytes(part, op - part->before - 1)
-               : 0;
 }
 
 op_id_t graph_result(const struct plan *plan)
@@ -301,8 +293,6 @@ size_t graph_operands(const struct plan *plan, op_id_t op, struct plan_operand o
     case PART_PIECES:
         return pieces_operands(plan, part, op - part->before - 1, out);
     case PART_FLAT:
-        if (part->piece_digits)
-            return pieces_power(part, op - part->before - 1, out);
         return plan->kind->range(plan, op - 1, out);
     case PART_UP:
         return up_operands(plan, part, place, out);
@@ -416,8 +406,8 @@ size_t graph_consumers(const struct plan *plan, op_id_t op, op_id_t at[CONSUMERS
     size_t i = part_of(plan, op);
     const struct plan_part *part = &plan->parts[i];
     struct place place = place_of(plan, i, op);
-    if (part->piece_digits)
-        return pieces_consumers(plan, i, op, at);
+    if (part->shape == PART_PIECES)
+        return pieces_consumers(plan, part, op - part->before - 1, at);
     if (part->shape == PART_DOWN)
         add_below(plan, i, place.node, &out);
     else if (part->shape == PART_UP)

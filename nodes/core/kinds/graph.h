@@ -59,10 +59,9 @@ size_t plan_add_each(struct plan *plan, size_t over, const struct plan_lane *lan
 size_t plan_add_last(struct plan *plan, const struct plan_lane *lane, const struct plan_root *roots,
                      size_t n_roots);
 
-/* The powers for a conversion in plan->pieces pieces, a FLAT part; and that conversion, of the
- * result of an UP part, in one lane. It ends the plan. */
-size_t plan_add_powers(struct plan *plan);
-size_t plan_add_pieces(struct plan *plan, size_t over, size_t powers);
+/* The conversion of the result of an UP part, in one lane, to text in plan->pieces pieces. It ends
+ * the plan. */
+size_t plan_add_pieces(struct plan *plan, size_t over);
 
 /* --- for plan.c, and pieces.c --- */
 
@@ -71,9 +70,6 @@ size_t graph_add_part(struct plan *plan, struct plan_part part);
 
 /* The operation that makes the result of an UP part, in the first lane. */
 op_id_t graph_root(const struct plan *plan, size_t up);
-
-/* The size of a power for whoever estimates its time; 0: the operation is none. */
-uint64_t graph_power_bytes(const struct plan *plan, op_id_t op);
 
 enum opcode graph_opcode(const struct plan *plan, op_id_t op);
 op_id_t graph_result(const struct plan *plan);

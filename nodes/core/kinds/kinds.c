@@ -181,7 +181,8 @@ uint64_t plan_choose_pieces(const struct plan *plan, uint64_t workers, uint64_t 
     uint64_t least = from < PIECES_FROM_DIGITS ? 1 : PIECES_DIGITS_MIN;
     if (workers < pieces || !digits || digits < from || digits > PLAN_DIGITS_MAX)
         return 0;
-    while (pieces < PLAN_PIECES_MAX && 2 * pieces <= workers && digits / (2 * pieces) >= least)
+    while (pieces < PLAN_PIECES_MAX && PIECES_WORKERS * 2 * pieces <= workers &&
+           digits / (2 * pieces) >= least)
         pieces *= 2;
     return pieces;
 }

@@ -25,10 +25,9 @@
  * program makes of two to four parts; of one, that; bytes(part): what is in it. A part is its
  * length and its bytes (shared/base/bytes.h), so that an empty one is a value, too.
  *
- * Conversion in pieces (pieces.h): power(d): 5^d; reciprocal(p, limbs): of that, for dividends of
- * so many limbs, or 0; quotient(x, p, r, d): x / 10^d, rounded down, with p = 5^d and its
- * reciprocal; rest(x, q, p, d): x - q * 10^d; piece(x, d): d decimal digits, with zeros before
- * them; join(pieces...): in order; joined(pieces...): the same, as the text of a result. */
+ * Conversion in pieces (pieces.h): quotient(x, d): x / 10^d, rounded down; rest(x, q, d):
+ * x - q * 10^d; piece(x, d): d decimal digits, with zeros before them; join(pieces...): in order;
+ * joined(pieces...): the same, as the text of a result. */
 #define OPERATORS(X)                                                                             \
     X(MULTIPLY, multiply, .sign = "*", .operands_max = OPERANDS_MAX, .over_leaves = true,        \
       .logs = 1)                                                                                 \
@@ -54,10 +53,8 @@
     X(E_DIGITS, e_digits, .sign = " ", .operands_max = 3, .logs = 2)                             \
     X(DECIMALS_TEXT, decimals_text, .label = "the conversion to text", .sign = " ",              \
       .operands_max = 2, .conversion = true, .logs = 2)                                          \
-    X(POWER, power, .operands_max = 1, .converts = true, .logs = 1)                              \
-    X(RECIPROCAL, reciprocal, .sign = " ", .operands_max = 2, .converts = true, .logs = 1)       \
-    X(QUOTIENT, quotient, .sign = " ", .operands_max = 4, .converts = true, .logs = 1)           \
-    X(REST, rest, .sign = " ", .operands_max = 4, .converts = true, .logs = 1)                   \
+    X(QUOTIENT, quotient, .sign = " ", .operands_max = 2, .converts = true, .logs = 2)           \
+    X(REST, rest, .sign = " ", .operands_max = 3, .converts = true, .logs = 2)                   \
     X(PIECE, piece, .sign = " ", .operands_max = 2, .converts = true, .logs = 2)                 \
     X(JOIN, join, .sign = " ", .operands_max = OPERANDS_MAX, .converts = true, .logs = 0)        \
     X(JOINED, joined, .label = "the conversion to text", .sign = " ",                            \

@@ -3,31 +3,25 @@
  *
  * A number of up to 2^h * d digits is split into 2^h pieces of d digits, level by level. On level l
  * there are 2^l numbers, of which each is divided by 10^w, w = d * 2^(h - 1 - l): the quotient is
- * the left one of two numbers on the next level, the rest the right one. A power of ten is one of
- * five and a shift; the powers of all levels need no result, and are made while the number is still
- * computed, as are their reciprocals (Newton's), with which a division is two products. The numbers
- * on level h are converted by themselves, and what comes of them is joined, four at a time.
+ * the left one of two numbers on the next level, the rest the right one. The numbers on level h are
+ * converted by themselves, and what comes of them is joined, four at a time.
  *
- * Operations, in the order of their numbers: the powers (a FLAT part), then the PIECES part: their
- * reciprocals; the numbers on levels 1 to h, from left to right; the pieces; what joins them. */
+ * Operations, in the order of their numbers: the numbers on levels 1 to h, from left to right; the
+ * pieces; what joins them. */
 #ifndef CONCLAVE_CORE_PIECES_H
 #define CONCLAVE_CORE_PIECES_H
 
 #include "nodes/core/kinds/plan.h"
-
-/* Of a power, `level` from 0: its operand, and its size for whoever estimates its time. */
-size_t pieces_power(const struct plan_part *powers, uint64_t level,
-                    struct plan_operand out[OPERANDS_MAX]);
-uint64_t pieces_power_bytes(const struct plan_part *powers, uint64_t level);
 
 /* Of the operation at that place of a PIECES part, from 0. */
 enum opcode pieces_opcode(const struct plan_part *part, uint64_t at);
 size_t pieces_operands(const struct plan *plan, const struct plan_part *part, uint64_t at,
                        struct plan_operand out[OPERANDS_MAX]);
 
-/* The consumers of an operation of part number i, which are powers or pieces; and those that the
- * result of an UP part has among pieces, perhaps none. */
-size_t pieces_consumers(const struct plan *plan, size_t i, op_id_t op, op_id_t out[CONSUMERS_MAX]);
+/* The consumers of that operation; and those that the result of an UP part has among pieces,
+ * perhaps none. */
+size_t pieces_consumers(const struct plan *plan, const struct plan_part *part, uint64_t at,
+                        op_id_t out[CONSUMERS_MAX]);
 size_t pieces_consumers_of_root(const struct plan *plan, size_t up, op_id_t out[2]);
 
 #endif

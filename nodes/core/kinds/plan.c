@@ -71,8 +71,7 @@ void plan_add_ranges(struct plan *plan, const struct plan_lane *flat)
     static const struct plan_lane products = {.opcode = OPCODE_MULTIPLY};
     if (plan->pieces) {
         size_t ranges = plan_add_leaves(plan, flat, 1, plan->ranges, false);
-        size_t powers = plan_add_powers(plan);
-        plan_add_pieces(plan, plan_add_up(plan, ranges, &products, ARITY), powers);
+        plan_add_pieces(plan, plan_add_up(plan, ranges, &products, ARITY));
         return;
     }
     plan_add_flat(plan, flat->opcode);
@@ -130,8 +129,7 @@ op_id_t plan_cut_at(const struct plan *plan, unsigned level, uint64_t at)
 
 uint64_t plan_flat_bytes(const struct plan *plan, op_id_t op)
 {
-    uint64_t power = plan_shares(plan) ? graph_power_bytes(plan, op) : 0;
-    return power ? power : plan->kind->range_bytes(plan, op - 1); /* they have the lowest numbers */
+    return plan->kind->range_bytes(plan, op - 1); /* they have the lowest numbers */
 }
 
 /* --- the tree --- */

@@ -26,10 +26,8 @@
 #define PLAN_PARTS_MAX   8
 #define PLAN_LANES_MAX   3
 #define PLAN_NUMBERS_MAX 6 /* of a job's argument */
-/* Of a result: those above it, the one beside it, or those below the root of a tree downwards; or
- * two of each part of a number that is divided by a power of ten, and the power's reciprocal. */
-#define CONSUMERS_MAX (PLAN_PIECES_MAX + 1)
-_Static_assert(CONSUMERS_MAX > PLAN_LANES_MAX + OPERANDS_MAX, "in other plans");
+/* Of a result: those above it, the one beside it, or those below the root of a tree downwards. */
+#define CONSUMERS_MAX (PLAN_LANES_MAX + OPERANDS_MAX + 1)
 
 enum stage_shape {
     STAGE_FLAT, /* operations on integers that the kind says; level 0 of the tree that follows */
@@ -66,8 +64,7 @@ struct plan_part {
     uint64_t ops;
     struct plan_root roots[OPERANDS_MAX]; /* ONE: its operands */
     size_t n_roots;
-    size_t powers;         /* PIECES: the place of the part with its powers */
-    uint64_t piece_digits; /* PIECES, and its powers: of each piece, 1 or more; else 0 */
+    uint64_t piece_digits; /* PIECES: of each piece, 1 or more */
 };
 
 struct job_kind;
