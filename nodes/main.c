@@ -134,6 +134,7 @@ static int run(const struct settings *is, struct disk *disk, const char **hosts)
                  .slots = is->insecure ? 0 : slots,
                  .operation_slots = is->slots,
                  .memory_limit_bytes = is->memory_limit_bytes,
+                 .pieces_from = is->pieces_from,
                  .poison_deaths = POISON_DEATHS,
                  .pid = (uint64_t)getpid(),
                  .cluster = is->cluster,

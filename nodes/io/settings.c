@@ -23,6 +23,7 @@ static const struct settings defaults = {.port = PORT_DEFAULT,
                                          .durability = "fsync",
                                          .election_timeout_us = ELECTION_TIMEOUT_DEFAULT_US,
                                          .max_result_bytes = RESULT_MAX_DEFAULT_BYTES,
+                                         .pieces_from = PIECES_FROM_DIGITS,
                                          .checkpoint_us = CHECKPOINT_INTERVAL_DEFAULT_US,
                                          .checkpoint_bytes = CHECKPOINT_BYTES_DEFAULT,
                                          .compact_entries = COMPACT_ENTRIES,
@@ -105,6 +106,8 @@ static const struct option_spec specs[] = {
     {"commands-user", OPTION_STRING, &given.commands_user, 0, 0, "USER",
      "the account that commands run as, when this node is root's; it must not be able to read the "
      "data directory, and must reach --scratch"},
+    {"pieces-from", OPTION_U64, &given.pieces_from, 1, PLAN_DIGITS_MAX, "DIGITS",
+     "for tests: results of so many digits are converted to text in pieces (1500000)"},
     {"fail-exit", OPTION_CHANCE, &given.failure.exit_ppm, 0, 0, "P",
      "fail on purpose: exit with this probability, a worker with each batch of operations, a "
      "coordinator with each batch of log entries (0)"},

@@ -18,7 +18,7 @@ struct settings {
     uint64_t memory_limit_bytes, start_jitter_us;
     struct failure_config failure;
     uint64_t heartbeat_us; /* 0: not given */
-    uint64_t election_timeout_us, delay_us, max_result_bytes;
+    uint64_t election_timeout_us, delay_us, max_result_bytes, pieces_from;
     uint64_t checkpoint_us, checkpoint_bytes, compact_entries;
     uint64_t snapshot_timeout_us, snapshot_every_us, snapshot_keep, snapshot_memory_bytes;
     uint64_t keep_jobs, keep_bytes; /* 0: not given */

@@ -277,6 +277,35 @@ bool divisor_divide(const struct divisor *it, mp_limb_t *quotient, mp_limb_t *re
     return right;
 }
 
+/* a - q b modulo 2^(64 limbs) - 1, in which it is known whole. */
+bool divisor_rest(mp_limb_t *rest, struct number a, struct number q, struct number b)
+{
+    size_t limbs = transform_fit(b.n + SIGN_LIMBS);
+    struct spectrum left, right;
+    if (!limbs)
+        return false;
+    mp_limb_t *folded = take(limbs), *product = take(limbs);
+    memset(folded, 0, limbs * sizeof *folded);
+    add_folded(folded, limbs, q.at, q.n);
+    spectrum_begin(&left, limbs, (struct number){folded, limbs, false});
+    spectrum_begin(&right, limbs, b);
+    spectrum_multiply(product, limbs, &left, &right);
+    spectrum_end(&right);
+    spectrum_end(&left);
+    memset(folded, 0, limbs * sizeof *folded);
+    add_folded(folded, limbs, a.at, a.n);
+    bool negative = take_from(product, limbs, folded);
+    struct number found = {product, b.n, false};
+    bool right_one = (!negative || mpn_zero_p(product, (mp_size_t)limbs)) &&
+                     mpn_zero_p(product + b.n, (mp_size_t)(limbs - b.n)) &&
+                     integer_is_product(a.at, a.n, q, b, found);
+    if (right_one)
+        memcpy(rest, product, b.n * sizeof *rest);
+    give(product, limbs);
+    give(folded, limbs);
+    return right_one;
+}
+
 bool transform_divide(mp_limb_t *quotient, mp_limb_t *rest, struct number a, struct number b)
 {
     struct divisor divisor;

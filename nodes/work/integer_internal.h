@@ -68,6 +68,11 @@ struct divisor;
 void integer_divide_by(mpz_ptr quotient, mpz_ptr rest, mpz_srcptr a, mpz_srcptr b,
                        const struct divisor *divisor);
 
+/* out = 5^digits. False: it was stopped. From powers of so many digits on it squares by transforms.
+ */
+#define POWER_DIGITS 4000
+bool integer_power_of_five(mpz_ptr out, uint64_t digits, stop_flag *stop);
+
 /* One level of a tree of products: nodes that lie one after another in `limbs`. */
 struct level {
     size_t n;

@@ -75,6 +75,9 @@ struct divisor {
 bool divisor_begin(struct divisor *it, struct number b, size_t longest);
 void divisor_end(struct divisor *it);
 
+/* Writes a - q b, which is not negative and less than b: b.n limbs; false: it was not right. */
+bool divisor_rest(mp_limb_t *rest, struct number a, struct number q, struct number b);
+
 /* As integer_divide(); false: it was not right. */
 bool divisor_divide(const struct divisor *it, mp_limb_t *quotient, mp_limb_t *rest,
                     struct number a);

@@ -54,6 +54,9 @@
     X(starved_is_slow, "an operation that waits for a processor is taken for one that is stuck") \
     X(named_value_dropped, "a stored value is dropped while a job names it (V2)")                \
     X(segment_told_early, "a segment is acknowledged before its entry is committed (V1)")        \
+    X(pieces_misordered, "the pieces of a text are joined in another order")                     \
+    X(piece_unpadded, "a piece of a text lacks the zeros before its digits")                     \
+    X(image_loses_pieces, "a checkpoint loses in how many pieces a text is made (T3)")           \
     X(parts_swapped, "a program gets its last two values in another order")                      \
     X(operations_take_none, "commands begin as if operations had no slots of the node")          \
     X(late_result_counts, "a result of an operation that is done counts again (T1)")             \

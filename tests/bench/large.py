@@ -1,12 +1,12 @@
 """make bench-large: one large factorial again and again on one cluster, beside GMP in one process, in turn.
 
-  large.py [--job 10000000] [--plan PLAN] [--runs 10] [--nodes 6] [--busy 0] [--kill] [--gmp PROGRAM] [--dir DIR]
+  large.py [--job 10000000] [--plan PLAN] [--runs 10] [--nodes 6] [--busy 0] [--kill] [--text] [--gmp PROGRAM] [--dir DIR]
 
 Says of each run: when the value was known and how long GMP took for it, when the text was there, copies, elections,
 suspicions, what operations were executed beyond the total, the longest own turn of an event loop, and what was written to all
 disks. In the end: what the data directories hold, what is kept for good, and the memory of an idle node. With --busy so many
 processes do nothing but take a processor. With --kill the worker that holds the most is killed in the midst of each run, and
-started again afterwards. The digits of the first run are compared with GMP's, all others with the first.
+started again afterwards. With --text GMP makes the text in each run, too. The digits of the first run are compared with GMP's, all others with the first.
 
 Exit status 1 when digits are wrong; or, without --kill, when there was an election, a suspicion or a copy.
 """
@@ -30,6 +30,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "chaos"))
 from clients import Conversation  # noqa: E402
 
 IDLE_SECONDS = 60       # after them a node has given back what it does not need
+CONVERTING = {"quotient", "rest", "piece", "join"}  # operations of a conversion in pieces
+TRACED_MAX = 500        # operations of a job that are looked at one by one
 LOOK_MS = 20            # a look at how far the job is waits so long for its end
 
 
@@ -51,6 +53,16 @@ def written(pids):
 def on_disk(cluster):
     return sum(path.stat().st_blocks * 512 for node in cluster.nodes for path in (cluster.dir / f"node{node}").rglob("*")
                if path.is_file())
+
+
+def is_known(talk, row):
+    """Whether the value is: all is done but what belongs to the conversion."""
+    if row["done"] == row["total"]:
+        return True
+    if row["done"] < row["total"] / 2 or row["total"] > TRACED_MAX:
+        return False
+    ops = talk.ask(type="job_trace", job=row["job"], after=0)["ops"]
+    return any(op["operator"] in CONVERTING for op in ops) and all(op.get("node") for op in ops if op["operator"] not in CONVERTING)
 
 
 class Killer:
@@ -88,7 +100,7 @@ def run(cluster, arguments):
         row = talk.ask(type="job_get", job=job, wait_ms=LOOK_MS)["jobs"][0]
         if killer:
             killer.look(row)
-        if not known and row["done"] == row["total"]:
+        if not known and is_known(talk, row):
             known = time.monotonic() - began
         if row["state"] not in ("queued", "running"):
             break
@@ -119,19 +131,26 @@ def busy(n):
             loop.wait()
 
 
-def measure(cluster, arguments, digits):
-    failed, ratios, first = 0, [], None
+def median(ratios):
+    return f"{sorted(ratios)[len(ratios) // 2]:.2f} of GMP's time (median; {min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def measure(cluster, arguments, digits, directory):
+    failed, ratios, texts, first = 0, [], [], None
     for number in range(1, arguments.runs + 1):
-        reference = gmp(arguments.gmp, arguments.job)[0]
+        took = gmp(arguments.gmp, arguments.job, arguments.text and directory / "digits")
+        reference = took[0]
         seen = run(cluster, arguments)
         first = first or seen
         quiet = arguments.kill or not (seen["copied"] or seen["elections"] or seen["heard"])
         good = seen["state"] == "done" and seen["sha256"] == first["sha256"] and quiet
         failed += not good
         ratios.append(seen["known"] / reference)
+        texts += [seen["seconds"] / sum(took)] if arguments.text else []
         killed = seen["killer"]
         print(f"run {number}: {'ok' if good else 'FAIL'}, value {seen['known']:.2f} s, {ratios[-1]:.2f} of GMP's {reference:.2f} s, "
-              f"text {seen['seconds']:.2f} s, {seen['copied']} copied, {seen['elections']} elections, "
+              f"text {seen['seconds']:.2f} s, " + (f"{texts[-1]:.2f} of GMP's {sum(took):.2f} s, " if texts else "") +
+              f"{seen['copied']} copied, {seen['elections']} elections, "
               f"{seen['again']} of {seen['total']} operations again, longest own turn {seen['turn'][0]:.1f} ms "
               f"({seen['turn'][1]})" +
               (f", node {killed.node} killed with {killed.held / 1e6:.1f} MB" if killed else
@@ -141,7 +160,7 @@ def measure(cluster, arguments, digits):
     if digits != first["sha256"]:
         print("FAIL the digits are not GMP's")
         failed += 1
-    return failed, ratios
+    return failed, ratios, texts
 
 
 def main():
@@ -153,6 +172,7 @@ def main():
     parser.add_argument("--nodes", type=int, default=6)
     parser.add_argument("--busy", type=int, default=0)
     parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--text", action="store_true", help="GMP converts to text in each run, too; memory is not looked at")
     parser.add_argument("--max-result", default=None, help="of the nodes, for jobs beyond the default limit")
     parser.add_argument("--gmp", required=True, help="the program gmp_factorial")
     parser.add_argument("--dir", default=".", help="a directory on the disk that is measured")
@@ -167,11 +187,15 @@ def main():
         (directory / "digits").unlink()
         cluster.start().wait_healthy(30)
         with busy(arguments.busy):
-            failed, ratios = measure(cluster, arguments, digits)
+            failed, ratios, texts = measure(cluster, arguments, digits, directory)
         status = cluster.status()
-        print(f"the value took {sorted(ratios)[len(ratios) // 2]:.2f} of GMP's time (median; {min(ratios):.2f} to {max(ratios):.2f})")
+        print(f"the value took {median(ratios)}")
+        if texts:
+            print(f"the text took {median(texts)}")
         print(f"kept for good: {status['kept']['bytes'] / 1e6:.0f} MB of results on each of the disks that hold them; "
               f"the data directories take {on_disk(cluster) / 1e6:.0f} MB in all")
+        if arguments.text:
+            return 1 if failed else 0
         time.sleep(IDLE_SECONDS)  # what is looked at is what idle nodes hold
         print("memory of idle nodes: " + ", ".join(f"{harness.memory(p) / (1 << 20):.1f}" for p in cluster.nodes.values()) + " MiB")
     finally:

@@ -63,6 +63,9 @@ static void draw_times(struct world *world)
     /* Slow disks leave values with their makers. Not drawn: the other draws of a seed stay. */
     static const uint64_t keep_paces[] = {0, 1, 0, 64};
     options->keep_pace = keep_paces[options->seed / 2 % 4];
+    /* Texts in pieces, which few jobs are long enough for; likewise. */
+    static const uint64_t pieces_from[] = {1, 0, 40};
+    options->pieces_from = pieces_from[options->seed % 3];
     static const uint64_t chunk_bytes[] = {0, 0, 16384, 2048};
     options->chunk_bytes = chunk_bytes[world_random(world, 4)];
     /* So little memory that workers spill: in one seed of five, likewise. */

@@ -280,6 +280,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .quota_bytes = options->quota_bytes,
         .insecure = !options->owners,
         .poison_deaths = options->poison_deaths,
+        .pieces_from = options->pieces_from,
         .tasks_execute = options->tasks_execute,
         .keys = options->keys,
         .memory_limit_bytes = options->memory_limit,

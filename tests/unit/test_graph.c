@@ -15,6 +15,7 @@
 #include "nodes/work/operation.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "tests/harness/plans.h"
 #include "tests/sim/constants.h"
 
 static struct plan plan_of(const char *kind, const char *spec)
@@ -52,73 +53,26 @@ static struct plan plan_of_product(uint64_t segments)
 
 /* --- consumers are the inverse of operands --- */
 
-static bool has_consumer(const struct plan *plan, op_id_t op, op_id_t wanted)
-{
-    op_id_t consumers[CONSUMERS_MAX];
-    for (size_t i = plan_consumers(plan, op, consumers); i-- > 0;)
-        if (consumers[i] == wanted)
-            return true;
-    return false;
-}
-
-/* Each operation's operands come before it, each once, and know it as a consumer; there are no
- * other consumers, and all but the result have one. */
-static void check_inverse(const struct plan *plan)
-{
-    op_id_t result = plan_result(plan);
-    uint64_t uses = 0, used = 0, flats = 0;
-    assert_true(plan->total + 1 == result);
-    for (op_id_t op = 1; op <= result; op++) {
-        struct plan_operand operands[OPERANDS_MAX];
-        op_id_t consumers[CONSUMERS_MAX];
-        size_t n = plan_operands(plan, op, operands), results = 0;
-        assert_in_range(n, 1, operator_traits(plan_opcode(plan, op))->operands_max);
-        assert_true(operator_traits(plan_opcode(plan, op))->conversion == (op == result));
-        for (size_t i = 0; i < n; i++) {
-            if (!operands[i].op)
-                continue;
-            results++;
-            assert_true(operands[i].op < op && has_consumer(plan, operands[i].op, op));
-            for (size_t k = 0; k < i; k++)
-                assert_true(operands[k].op != operands[i].op);
-        }
-        assert_true(plan_is_flat(plan, op) == !results);
-        flats += !results;
-        assert_true(!plan_is_flat(plan, op) || plan_flat_bytes(plan, op));
-        size_t users = plan_consumers(plan, op, consumers);
-        assert_true((users == 0) == (op == result));
-        for (size_t i = 0; i < users; i++)
-            for (size_t k = 0; k < i; k++)
-                assert_true(consumers[k] != consumers[i]);
-        uses += results;
-        used += users;
-    }
-    assert_true(uses == used);
-    assert_true(plan_cuts(plan, 0) == flats);
-    for (uint64_t at = 0; at < flats; at++)
-        assert_true(plan_is_flat(plan, plan_cut_at(plan, 0, at)));
-}
-
 static void consumers_are_the_inverse_of_operands(void **state)
 {
     (void)state;
     for (uint64_t ranges = 4; ranges <= PLAN_RANGES_MAX; ranges *= 4) {
         struct plan pi = plan_of_series("pi", 1000, ranges), e = plan_of_series("e", 1000, ranges);
-        check_inverse(&pi);
-        check_inverse(&e);
+        plans_check_inverse(&pi);
+        plans_check_inverse(&e);
     }
     for (uint64_t own = 1; own <= 70; own++)
         for (uint64_t known = 0; known <= 70; known++) {
             struct plan batch = plan_of_batch(own, known);
-            check_inverse(&batch);
+            plans_check_inverse(&batch);
         }
     for (uint64_t segments = 0; segments <= 300; segments++) {
         struct plan product = plan_of_product(segments);
-        check_inverse(&product);
+        plans_check_inverse(&product);
     }
     struct plan most = plan_of_batch(PLAN_LEAVES_MAX, 0), half = plan_of_batch(5000, 11384);
-    check_inverse(&most);
-    check_inverse(&half);
+    plans_check_inverse(&most);
+    plans_check_inverse(&half);
     assert_true(most.total < 5 * PLAN_LEAVES_MAX);
 }
 
@@ -288,38 +242,11 @@ static void no_integers_have_the_product_1(void **state)
 
 /* --- what comes of it --- */
 
-/* Executes all operations one after another. */
-static struct blob *run(const struct plan *plan)
-{
-    op_id_t result = plan_result(plan);
-    struct blob **values = mem_new(result + 1, sizeof *values);
-    for (op_id_t op = 1; op <= result; op++) {
-        struct plan_operand operands[OPERANDS_MAX];
-        struct compute_op compute = {.opcode = plan_opcode(plan, op)};
-        struct computed computed;
-        compute.n_operands = plan_operands(plan, op, operands);
-        for (size_t i = 0; i < compute.n_operands; i++) {
-            bool value = operands[i].op;
-            compute.operands[i].kind = value ? OPERAND_BLOB : OPERAND_LITERAL;
-            compute.operands[i].literal = operands[i].literal;
-            compute.operands[i].blob = value ? values[operands[i].op] : NULL;
-        }
-        operation_run(&compute, NULL, NULL, UINT64_MAX, &computed, &values[op]);
-        if (computed.error)
-            fail_msg("operation %" PRIu64 ": %s", op, computed.error);
-    }
-    for (op_id_t op = 1; op < result; op++)
-        blob_drop(&values[op]);
-    struct blob *text = values[result];
-    free(values);
-    return text;
-}
-
 static void check_digits(const char *kind, uint64_t decimals, uint64_t ranges)
 {
     struct plan plan = plan_of_series(kind, decimals, ranges);
     char *wanted = constant_text(!strcmp(kind, "pi"), decimals);
-    struct blob *text = run(&plan);
+    struct blob *text = plans_run(&plan);
     assert_int_equal(text->len, strlen(wanted));
     assert_memory_equal(text->at, wanted, text->len);
     free(wanted);

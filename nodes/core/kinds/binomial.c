@@ -3,6 +3,8 @@
  * makes all of it and the others are 1: nobody sieves 10^12 for C(10^12, 2). */
 #include <inttypes.h>
 
+#include "nodes/core/kinds/estimate.h"
+#include "nodes/core/kinds/graph.h"
 #include "nodes/core/kinds/kinds_table.h"
 #include "shared/base/bits.h"
 #include "shared/base/error.h"
@@ -62,9 +64,19 @@ static uint64_t range_bytes(const struct plan *plan, uint64_t at)
     return plan->n / plan->ranges + 1;
 }
 
+static uint64_t digits(const struct plan *plan)
+{
+    if (is_direct(plan) || !factors(plan))
+        return 1; /* few, or of operations of which one makes all */
+    uint64_t log2 = estimate_log2_factorial(plan->n) - estimate_log2_factorial(plan->k) -
+                    estimate_log2_factorial(plan->n - plan->k);
+    return estimate_digits_of_log2(log2);
+}
+
 static void plan_stages(struct plan *plan)
 {
-    plan_add_ranges(plan, OPCODE_BINOMIAL);
+    static const struct plan_lane flat = {.opcode = OPCODE_BINOMIAL};
+    plan_add_ranges(plan, &flat);
 }
 
 const struct job_kind kind_binomial = {
@@ -75,6 +87,7 @@ const struct job_kind kind_binomial = {
     .numbers = 2,
     .check = check,
     .cost = cost,
+    .digits = digits,
     .plan = plan_stages,
     .range = range,
     .range_bytes = range_bytes,

@@ -5,6 +5,8 @@
  * from < p <= to; the bounds are N^(i/ranges), for the primes up to x make up about log x / log N
  * of N!, so all results are of one size. Powers are made by squaring, so this takes little more
  * than half of the time of the tree (docs/reliability.md). */
+#include "nodes/core/kinds/estimate.h"
+#include "nodes/core/kinds/graph.h"
 #include "nodes/core/kinds/kinds_table.h"
 #include "shared/base/bits.h"
 
@@ -73,10 +75,22 @@ static uint64_t range_bytes(const struct plan *plan, uint64_t at)
     return bytes + bytes / 100 * log * log;
 }
 
+/* Larger ones are of no node, whatever their plan. */
+#define ESTIMATED_MAX ((uint64_t)1 << 36)
+
+static uint64_t digits(const struct plan *plan)
+{
+    return plan->n > ESTIMATED_MAX ? UINT64_MAX
+                                   : estimate_digits_of_log2(estimate_log2_factorial(plan->n));
+}
+
 static void plan_stages(struct plan *plan)
 {
-    if (plan->ranges)
-        plan_add_flat(plan, OPCODE_PRIMES);
+    static const struct plan_lane flat = {.opcode = OPCODE_PRIMES};
+    if (plan->ranges) {
+        plan_add_ranges(plan, &flat);
+        return;
+    }
     plan_add_tree(plan, OPCODE_MULTIPLY, plan->n ? plan->n : 1);
     plan_add_one(plan, OPCODE_TEXT);
 }
@@ -87,6 +101,7 @@ const struct job_kind kind_factorial = {
     .about = "10!, the product of 1 to 10",
     .numbers = 1,
     .cost = cost,
+    .digits = digits,
     .plan = plan_stages,
     .ranges_from = PRIMES_FROM,
     .ranges_faster_from = PRIMES_FASTER_FROM,

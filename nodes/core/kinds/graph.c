@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "nodes/core/kinds/kinds.h"
+#include "nodes/core/kinds/pieces.h"
 
 static uint64_t groups_of(uint64_t children, uint64_t arity)
 {
@@ -116,7 +117,7 @@ static op_id_t down_op_of(const struct plan *plan, const struct plan_part *down,
 
 /* --- adding parts --- */
 
-static size_t add_part(struct plan *plan, struct plan_part part)
+size_t graph_add_part(struct plan *plan, struct plan_part part)
 {
     assert(plan->n_parts < PLAN_PARTS_MAX && part.n_lanes >= 1 && part.n_lanes <= PLAN_LANES_MAX);
     part.before = plan->n_parts ? graph_result(plan) : 0;
@@ -131,12 +132,12 @@ size_t plan_add_leaves(struct plan *plan, const struct plan_lane *lanes, size_t 
 {
     assert(leaves >= 1 && leaves <= PLAN_LEAVES_MAX);
     assert(!plan->n_parts || plan->parts[plan->n_parts - 1].shape == PART_FLAT);
-    return add_part(plan, (struct plan_part){.shape = PART_FLAT,
-                                             .lanes = lanes,
-                                             .n_lanes = n_lanes,
-                                             .leaves = leaves,
-                                             .spare = spare,
-                                             .ops = leaves * n_lanes - spare});
+    return graph_add_part(plan, (struct plan_part){.shape = PART_FLAT,
+                                                   .lanes = lanes,
+                                                   .n_lanes = n_lanes,
+                                                   .leaves = leaves,
+                                                   .spare = spare,
+                                                   .ops = leaves * n_lanes - spare});
 }
 
 size_t plan_add_up(struct plan *plan, size_t over, const struct plan_lane *lanes, uint64_t arity)
@@ -152,7 +153,7 @@ size_t plan_add_up(struct plan *plan, size_t over, const struct plan_lane *lanes
     assert(arity >= 2 && arity <= OPERANDS_MAX);
     for (unsigned level = height_of(&part); level; level--)
         part.ops += ops_at(&part, level);
-    return add_part(plan, part);
+    return graph_add_part(plan, part);
 }
 
 size_t plan_add_down(struct plan *plan, size_t over, const struct plan_lane *lane, uint64_t leaves)
@@ -163,19 +164,19 @@ size_t plan_add_down(struct plan *plan, size_t over, const struct plan_lane *lan
     assert(up->shape == PART_UP && up->n_lanes == 1 && leaves >= 1 && leaves <= up->leaves);
     for (unsigned level = height_of(up); level--;)
         part.ops += down_ops_at(up, &part, level);
-    return add_part(plan, part);
+    return graph_add_part(plan, part);
 }
 
 size_t plan_add_each(struct plan *plan, size_t over, const struct plan_lane *lane)
 {
     uint64_t leaves = plan->parts[over].leaves;
     assert(plan->parts[over].shape == PART_DOWN);
-    return add_part(plan, (struct plan_part){.shape = PART_EACH,
-                                             .over = over,
-                                             .lanes = lane,
-                                             .n_lanes = 1,
-                                             .leaves = leaves,
-                                             .ops = leaves});
+    return graph_add_part(plan, (struct plan_part){.shape = PART_EACH,
+                                                   .over = over,
+                                                   .lanes = lane,
+                                                   .n_lanes = 1,
+                                                   .leaves = leaves,
+                                                   .ops = leaves});
 }
 
 size_t plan_add_last(struct plan *plan, const struct plan_lane *lane, const struct plan_root *roots,
@@ -186,7 +187,7 @@ size_t plan_add_last(struct plan *plan, const struct plan_lane *lane, const stru
     assert(n_roots && n_roots <= OPERANDS_MAX);
     for (size_t i = 0; i < n_roots; i++)
         part.roots[i] = roots[i];
-    return add_part(plan, part);
+    return graph_add_part(plan, part);
 }
 
 /* --- where an operation stands --- */
@@ -219,6 +220,12 @@ static struct place place_of(const struct plan *plan, size_t i, op_id_t op)
     return (struct place){{level, at / part->n_lanes}, at % part->n_lanes};
 }
 
+op_id_t graph_root(const struct plan *plan, size_t up)
+{
+    const struct plan_part *part = &plan->parts[up];
+    return op_of(plan, part, root_of(part), 0);
+}
+
 op_id_t graph_result(const struct plan *plan)
 {
     const struct plan_part *last = &plan->parts[plan->n_parts - 1];
@@ -228,7 +235,10 @@ op_id_t graph_result(const struct plan *plan)
 enum opcode graph_opcode(const struct plan *plan, op_id_t op)
 {
     size_t i = part_of(plan, op);
-    return plan->parts[i].lanes[place_of(plan, i, op).lane].opcode;
+    const struct plan_part *part = &plan->parts[i];
+    if (part->shape == PART_PIECES)
+        return pieces_opcode(part, op - part->before - 1);
+    return part->lanes[place_of(plan, i, op).lane].opcode;
 }
 
 bool graph_is_flat(const struct plan *plan, op_id_t op)
@@ -280,6 +290,8 @@ size_t graph_operands(const struct plan *plan, op_id_t op, struct plan_operand o
     uint64_t child;
     size_t n = 0;
     switch (part->shape) {
+    case PART_PIECES:
+        return pieces_operands(plan, part, op - part->before - 1, out);
     case PART_FLAT:
         return plan->kind->range(plan, op - 1, out);
     case PART_UP:
@@ -371,10 +383,12 @@ static void add_users(const struct plan *plan, size_t i, struct place place, str
 {
     const struct plan_part *up = &plan->parts[i];
     bool root = place.node.level == height_of(up);
-    if (root)
+    if (root) {
         add_last(plan, i, place.lane, out);
-    else
+        out->n += pieces_consumers_of_root(plan, i, out->at + out->n);
+    } else {
         add_parents(plan, up, place, out);
+    }
     for (size_t at = i + 1; at < plan->n_parts; at++) {
         const struct plan_part *down = &plan->parts[at];
         if (down->shape != PART_DOWN || down->over != i)
@@ -392,6 +406,8 @@ size_t graph_consumers(const struct plan *plan, op_id_t op, op_id_t at[CONSUMERS
     size_t i = part_of(plan, op);
     const struct plan_part *part = &plan->parts[i];
     struct place place = place_of(plan, i, op);
+    if (part->shape == PART_PIECES)
+        return pieces_consumers(plan, part, op - part->before - 1, at);
     if (part->shape == PART_DOWN)
         add_below(plan, i, place.node, &out);
     else if (part->shape == PART_UP)

@@ -17,6 +17,7 @@
  *   EACH  one operation for each of the first leaves of a DOWN part, on what the leaf has there and
  *         on the segment of its number of the job's first input
  *   ONE   one operation on the results of whole parts, and on small integers
+ *   PIECES  the conversion of the result of an UP part to text (pieces.h)
  *
  * Whoever asks for operands and consumers asks plan.h. */
 #ifndef CONCLAVE_CORE_GRAPH_H
@@ -58,7 +59,17 @@ size_t plan_add_each(struct plan *plan, size_t over, const struct plan_lane *lan
 size_t plan_add_last(struct plan *plan, const struct plan_lane *lane, const struct plan_root *roots,
                      size_t n_roots);
 
-/* --- for plan.c --- */
+/* The conversion of the result of an UP part, in one lane, to text in plan->pieces pieces. It ends
+ * the plan. */
+size_t plan_add_pieces(struct plan *plan, size_t over);
+
+/* --- for plan.c, and pieces.c --- */
+
+/* Adds a part behind the others; returns its place. */
+size_t graph_add_part(struct plan *plan, struct plan_part part);
+
+/* The operation that makes the result of an UP part, in the first lane. */
+op_id_t graph_root(const struct plan *plan, size_t up);
 
 enum opcode graph_opcode(const struct plan *plan, op_id_t op);
 op_id_t graph_result(const struct plan *plan);

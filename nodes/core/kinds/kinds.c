@@ -140,6 +140,14 @@ static bool is_power_of_four(uint64_t number)
     return number && !(number & (number - 1)) && !(__builtin_ctzll(number) & 1);
 }
 
+static void lay_out(struct plan *plan, uint64_t ranges, uint64_t pieces)
+{
+    struct plan other = {.kind = plan->kind, .ranges = ranges, .pieces = pieces};
+    memcpy(other.numbers, plan->numbers, sizeof other.numbers);
+    *plan = other;
+    plan->kind->plan(plan);
+}
+
 int plan_set_ranges(struct plan *plan, uint64_t ranges)
 {
     if (ranges && (!plan->kind->range || plan->kind->input || plan->n < plan->kind->ranges_from))
@@ -150,11 +158,33 @@ int plan_set_ranges(struct plan *plan, uint64_t ranges)
         ranges = ranges_least(plan->kind);
     if (ranges == plan->ranges)
         return OK; /* as most jobs: nothing is laid out twice */
-    struct plan other = {.kind = plan->kind, .ranges = ranges};
-    memcpy(other.numbers, plan->numbers, sizeof other.numbers);
-    *plan = other;
-    plan->kind->plan(plan);
+    lay_out(plan, ranges, 0);
     return OK;
+}
+
+int plan_set_pieces(struct plan *plan, uint64_t pieces)
+{
+    if (pieces == plan->pieces)
+        return OK;
+    if (pieces && (!plan->kind->digits || !plan->ranges))
+        return ERR_UNSUPPORTED;
+    if (pieces && (pieces < 2 || pieces > PLAN_PIECES_MAX || (pieces & (pieces - 1)) ||
+                   plan->kind->digits(plan) > PLAN_DIGITS_MAX))
+        return ERR_RANGE;
+    lay_out(plan, plan->ranges, pieces);
+    return OK;
+}
+
+uint64_t plan_choose_pieces(const struct plan *plan, uint64_t workers, uint64_t from)
+{
+    uint64_t digits = plan->kind->digits && plan->ranges ? plan->kind->digits(plan) : 0, pieces = 2;
+    uint64_t least = from < PIECES_FROM_DIGITS ? 1 : PIECES_DIGITS_MIN;
+    if (workers < pieces || !digits || digits < from || digits > PLAN_DIGITS_MAX)
+        return 0;
+    while (pieces < PLAN_PIECES_MAX && PIECES_WORKERS * 2 * pieces <= workers &&
+           digits / (2 * pieces) >= least)
+        pieces *= 2;
+    return pieces;
 }
 
 int plan_choice_parse(struct slice name, enum plan_choice *choice)
@@ -253,6 +283,7 @@ void kinds_check_invariants(void)
                (kind->range_bytes && kind->ranges_from <= kind->ranges_faster_from));
         assert(kind->level <= ENTRY_LEVEL);
         assert(kind->tasks || !kind->instant);
+        assert(!kind->digits || (kind->range && !kind->input));
     }
     for (enum opcode opcode = 0; opcode < OPCODES; opcode++) {
         const struct operator_traits *traits = operator_traits(opcode);

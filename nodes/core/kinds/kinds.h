@@ -41,6 +41,10 @@ struct job_kind {
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */
     uint64_t (*cost)(const struct plan *plan);
 
+    /* About how many decimal digits the result has, 1 or more; NULL: its text is never made in
+     * pieces. The kind has a plan with a flat stage, over ranges (plan_add_ranges()). */
+    uint64_t (*digits)(const struct plan *plan);
+
     /* Adds the stages, or (graph.h) the parts; kind, numbers and ranges are set, all else is zero.
      */
     void (*plan)(struct plan *plan);
@@ -90,6 +94,15 @@ int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct t
  * the kind, or its argument, has no such plan; ERR_RANGE: not a power of four up to
  * PLAN_RANGES_MAX. The plan is unchanged then. */
 int plan_set_ranges(struct plan *plan, uint64_t ranges);
+
+/* Makes the text of its result in so many pieces; 0: in one operation. After plan_set_ranges().
+ * ERR_UNSUPPORTED: the kind has no such plan, or this plan no flat stage; ERR_RANGE: not a power of
+ * two up to PLAN_PIECES_MAX, or too long a result. The plan is unchanged then. */
+int plan_set_pieces(struct plan *plan, uint64_t pieces);
+
+/* In how many pieces, for so many workers, where results are converted so from `from` digits on; 0:
+ * in one operation. */
+uint64_t plan_choose_pieces(const struct plan *plan, uint64_t workers, uint64_t from);
 
 /* What a client asks for. */
 enum plan_choice {

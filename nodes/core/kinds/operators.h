@@ -23,7 +23,11 @@
  * operand of pi_digits, which else makes it itself; decimals_text(x): its digits, with a point
  * after the first; or (x, decimals), with so many digits after it. fold(parts...): what a user's
  * program makes of two to four parts; of one, that; bytes(part): what is in it. A part is its
- * length and its bytes (shared/base/bytes.h), so that an empty one is a value, too. */
+ * length and its bytes (shared/base/bytes.h), so that an empty one is a value, too.
+ *
+ * Conversion in pieces (pieces.h): quotient(x, d): x / 10^d, rounded down; rest(x, q, d):
+ * x - q * 10^d; piece(x, d): d decimal digits, with zeros before them; join(pieces...): in order;
+ * joined(pieces...): the same, as the text of a result. */
 #define OPERATORS(X)                                                                             \
     X(MULTIPLY, multiply, .sign = "*", .operands_max = OPERANDS_MAX, .over_leaves = true,        \
       .logs = 1)                                                                                 \
@@ -49,6 +53,12 @@
     X(E_DIGITS, e_digits, .sign = " ", .operands_max = 3, .logs = 2)                             \
     X(DECIMALS_TEXT, decimals_text, .label = "the conversion to text", .sign = " ",              \
       .operands_max = 2, .conversion = true, .logs = 2)                                          \
+    X(QUOTIENT, quotient, .sign = " ", .operands_max = 2, .converts = true, .logs = 2)           \
+    X(REST, rest, .sign = " ", .operands_max = 3, .converts = true, .logs = 2)                   \
+    X(PIECE, piece, .sign = " ", .operands_max = 2, .converts = true, .logs = 2)                 \
+    X(JOIN, join, .sign = " ", .operands_max = OPERANDS_MAX, .converts = true, .logs = 0)        \
+    X(JOINED, joined, .label = "the conversion to text", .sign = " ",                            \
+      .operands_max = OPERANDS_MAX, .conversion = true, .logs = 0)                               \
     X(FOLD, fold, .sign = " ", .operands_max = OPERANDS_MAX, .program = true, .logs = 0)         \
     X(BYTES, bytes, .label = "the result", .operands_max = 1, .conversion = true, .logs = 0)
 
@@ -67,6 +77,8 @@ struct operator_traits {
     bool over_leaves;    /* it may be handed out as a whole subtree over leaves */
     bool conversion;     /* makes a text for people: counted as a conversion, not as an operation of
                             the job, and its result tells the text's ends and always a hash */
+    bool converts;       /* it is a part of a conversion, and an operation of the job: its time is
+                            that of the conversion */
     bool program;        /* of several operands: the job's last input, a program, executes it; its
                             result tells always a hash */
     unsigned logs;       /* n bytes cost about n * log(n)^logs; a quotient, which is several

@@ -66,9 +66,15 @@ void plan_add_one(struct plan *plan, enum opcode opcode)
     plan->stages[plan->n_stages++] = (struct plan_stage){STAGE_ONE, opcode, last};
 }
 
-void plan_add_ranges(struct plan *plan, enum opcode opcode)
+void plan_add_ranges(struct plan *plan, const struct plan_lane *flat)
 {
-    plan_add_flat(plan, opcode);
+    static const struct plan_lane products = {.opcode = OPCODE_MULTIPLY};
+    if (plan->pieces) {
+        size_t ranges = plan_add_leaves(plan, flat, 1, plan->ranges, false);
+        plan_add_pieces(plan, plan_add_up(plan, ranges, &products, ARITY));
+        return;
+    }
+    plan_add_flat(plan, flat->opcode);
     plan_add_tree(plan, OPCODE_MULTIPLY, plan->ranges);
     plan_add_one(plan, OPCODE_TEXT);
 }

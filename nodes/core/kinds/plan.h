@@ -42,7 +42,7 @@ struct plan_stage {
 };
 
 /* A part of a plan in which results have several consumers: graph.h. */
-enum part_shape { PART_FLAT, PART_UP, PART_DOWN, PART_EACH, PART_ONE };
+enum part_shape { PART_FLAT, PART_UP, PART_DOWN, PART_EACH, PART_ONE, PART_PIECES };
 
 struct plan_lane;
 
@@ -64,6 +64,7 @@ struct plan_part {
     uint64_t ops;
     struct plan_root roots[OPERANDS_MAX]; /* ONE: its operands */
     size_t n_roots;
+    uint64_t piece_digits; /* PIECES: of each piece, 1 or more */
 };
 
 struct job_kind;
@@ -77,6 +78,7 @@ struct plan {
         uint64_t numbers[PLAN_NUMBERS_MAX];
     };
     uint64_t ranges; /* operations of the flat stage; 0: there is none, the leaves are integers */
+    uint64_t pieces; /* in which the result is converted to text; 0: in one operation */
     uint64_t leaves; /* of the tree, 1 at least; `ranges`, if there are any */
     unsigned levels;
     uint64_t nodes[PLAN_LEVELS_MAX]; /* a level's nodes, a promoted one included */
@@ -108,8 +110,9 @@ void plan_add_flat(struct plan *plan, enum opcode opcode);
 void plan_add_tree(struct plan *plan, enum opcode opcode, uint64_t leaves);
 void plan_add_one(struct plan *plan, enum opcode opcode);
 
-/* All stages of a product over ranges: a flat one, the tree over its results, and their text. */
-void plan_add_ranges(struct plan *plan, enum opcode opcode);
+/* All stages of a product over ranges: a flat one, the tree over its results, and their text; or
+ * likewise parts, when the text is made in pieces. The lane is borrowed for ever. */
+void plan_add_ranges(struct plan *plan, const struct plan_lane *flat);
 
 /* Bounds of flat operations over ranges of one length, 1 for at = 0 and n, or 1, for at = ranges:
  * that of operation `at` is from < x <= to, between its bound and the next one. */

@@ -2,6 +2,8 @@
  * the primes up to x make up about x / N of the digits, so all results are of one size. */
 #include <inttypes.h>
 
+#include "nodes/core/kinds/estimate.h"
+#include "nodes/core/kinds/graph.h"
 #include "nodes/core/kinds/kinds_table.h"
 #include "shared/base/error.h"
 
@@ -35,9 +37,16 @@ static uint64_t range_bytes(const struct plan *plan, uint64_t at)
     return plan->n / plan->ranges + 1;
 }
 
+/* The same sum is about N: log10(e) of it, in 2^-20. */
+static uint64_t digits(const struct plan *plan)
+{
+    return estimate_digits(plan->n, 455390);
+}
+
 static void plan_stages(struct plan *plan)
 {
-    plan_add_ranges(plan, OPCODE_PRIMORIAL);
+    static const struct plan_lane flat = {.opcode = OPCODE_PRIMORIAL};
+    plan_add_ranges(plan, &flat);
 }
 
 const struct job_kind kind_primorial = {
@@ -48,6 +57,7 @@ const struct job_kind kind_primorial = {
     .numbers = 1,
     .check = check,
     .cost = cost,
+    .digits = digits,
     .plan = plan_stages,
     .range = range,
     .range_bytes = range_bytes,

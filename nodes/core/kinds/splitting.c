@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "shared/base/bits.h"
+#include "nodes/core/kinds/estimate.h"
 #include "shared/base/error.h"
 
 /* Each term of pi's series is less than the one before by 14.18 decimals: log10(151931373056000).
@@ -12,27 +12,10 @@
 /* The two decimals that stand for a hundredth, and what the first terms are less accurate. */
 #define DECIMALS_MORE 4
 
-/* A lower bound of log2(number), in 2^-20: the logarithm lies above its chords. */
-static uint64_t log2_below(uint64_t number)
-{
-    unsigned whole = bits_of(number) - 1;
-    uint64_t part = number - ((uint64_t)1 << whole);
-    uint64_t fraction = whole > 20 ? part >> (whole - 20) : part << (20 - whole);
-    return ((uint64_t)whole << 20) + fraction;
-}
-
 uint64_t splitting_pi_terms(uint64_t decimals)
 {
     decimals += SPLITTING_GUARD;
     return (decimals + DECIMALS_MORE) * 100 / PI_DECIMALS_100 + 1;
-}
-
-/* log2(n!) is more than n (log2(n) - log2(e)); here in 2^-20. */
-static uint64_t log2_factorial_below(uint64_t n)
-{
-    const uint64_t log2_e = 1512776; /* rounded up */
-    uint64_t log2_n = log2_below(n);
-    return log2_n > log2_e ? n * (log2_n - log2_e) : 0;
 }
 
 uint64_t splitting_e_terms(uint64_t decimals)
@@ -42,7 +25,7 @@ uint64_t splitting_e_terms(uint64_t decimals)
     uint64_t low = 1, high = 16 * (decimals + DECIMALS_MORE);
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        if (log2_factorial_below(middle) < wanted)
+        if (estimate_log2_factorial(middle) < wanted)
             low = middle + 1;
         else
             high = middle;

@@ -76,7 +76,8 @@ void job_timing_heartbeat(struct schedule *schedule, node_id_t worker)
 
 static enum phase executing_phase(const struct open_op *open)
 {
-    return open_op_traits(open)->conversion ? PHASE_CONVERTING : PHASE_COMPUTING;
+    const struct operator_traits *traits = open_op_traits(open);
+    return traits->conversion || traits->converts ? PHASE_CONVERTING : PHASE_COMPUTING;
 }
 
 /* No heartbeat came between the operands and the result: its execution was taken for their move. */

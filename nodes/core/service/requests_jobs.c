@@ -83,6 +83,15 @@ static bool is_full(const struct service *service)
 
 /* --- submit --- */
 
+/* In pieces likewise. */
+static int choose_pieces(const struct service *service, struct plan *plan, uint64_t workers)
+{
+    uint64_t from = service->step->config.pieces_from;
+    bool known = members_know_entries(service->raft, ENTRY_LEVEL_PIECES, NULL);
+    return plan_set_pieces(
+        plan, known ? plan_choose_pieces(plan, workers, from ? from : PIECES_FROM_DIGITS) : 0);
+}
+
 /* By primes only when all that may take it up know what that is. */
 static int choose_plan(const struct service *service, struct slice name, struct plan *plan,
                        struct text *reason)
@@ -106,7 +115,8 @@ static int choose_plan(const struct service *service, struct slice name, struct 
         return ERR_MALFORMED;
     }
     uint64_t workers = schedule_count_workers(service->schedule);
-    return plan_set_ranges(plan, known ? plan_choose_ranges(plan, choice, workers) : 0);
+    int error = plan_set_ranges(plan, known ? plan_choose_ranges(plan, choice, workers) : 0);
+    return error ? error : choose_pieces(service, plan, workers);
 }
 
 /* A job that runs commands is asked for by a request that needs more than another job does; and
@@ -258,6 +268,7 @@ static log_index_t propose_job(struct service *service, const struct wire_submit
         .level = schedule_subtree_level(service->schedule, plan),
         .time_ms = service->step->wall_ms,
         .ranges = plan->ranges,
+        .pieces = plan->pieces,
         .owner = message_text(entry, rights_owner(service)),
         .parent = submit->parent,
     };

@@ -88,7 +88,9 @@ bool job_text_fits(struct slice text, uint64_t digits)
 static int read_plan(struct plan *plan, const struct wire_entry_job_submitted *entry)
 {
     int error = plan_parse(plan, entry->kind, entry->spec, NULL);
-    return error ? error : plan_set_ranges(plan, entry->ranges);
+    if (!error)
+        error = plan_set_ranges(plan, entry->ranges);
+    return error ? error : plan_set_pieces(plan, entry->pieces);
 }
 
 bool jobs_entry_is_valid(const struct message *entry)

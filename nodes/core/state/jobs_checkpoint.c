@@ -75,6 +75,7 @@ void job_write_row(struct message *message, const struct job *job, struct wire_j
         .ended = job->ended,
         .owner = message_text(message, MUTANT(image_loses_owners) ? "" : job->owner),
         .ranges = MUTANT(image_loses_ranges) ? 0 : job->plan.ranges,
+        .pieces = MUTANT(image_loses_pieces) ? 0 : job->plan.pieces,
     };
     row->inputs.n = job->n_inputs;
     row->inputs.at = message_room(message, INPUTS_MAX, sizeof *row->inputs.at);
@@ -171,11 +172,11 @@ int jobs_load_job(struct jobs *jobs, const struct wire_image_job *part, log_inde
     enum job_state state;
     struct plan plan;
     if (!row || parse_state(row->state, &state) || plan_parse(&plan, row->kind, row->spec, NULL) ||
-        plan_set_ranges(&plan, row->ranges) || !step_key_is_valid(row->key) ||
-        jobs_find(jobs, row->job) || jobs_find_key(jobs, row->key) ||
-        jobs_key_collides(jobs, row->key) || part->level >= PLAN_LEVELS_MAX ||
-        !fits_state(part, state) || !job_losses_are_valid(part->losses.at, part->losses.n) ||
-        !was_applied(row->job, applied))
+        plan_set_ranges(&plan, row->ranges) || plan_set_pieces(&plan, row->pieces) ||
+        !step_key_is_valid(row->key) || jobs_find(jobs, row->job) ||
+        jobs_find_key(jobs, row->key) || jobs_key_collides(jobs, row->key) ||
+        part->level >= PLAN_LEVELS_MAX || !fits_state(part, state) ||
+        !job_losses_are_valid(part->losses.at, part->losses.n) || !was_applied(row->job, applied))
         return ERR_MALFORMED;
     struct job *job = jobs_insert(jobs, row->job, row->key, &plan, (unsigned)part->level);
     text_copy(job->owner, sizeof job->owner, row->owner);

@@ -26,7 +26,9 @@
     LIST(OPT, tasks, task_options, 1, "of a job of tasks: how they are executed")             \
     U64(OPT, parent, U64_ANY, "the job whose tasks it repeats: those done there are done")    \
     LIST(OPT, chosen, task_range, TASK_CHOSEN_MAX,                                            \
-         "of those, the only ones that it repeats; the others are as there; absent: all")
+         "of those, the only ones that it repeats; the others are as there; absent: all")     \
+    U64(OPT, pieces, PLAN_PIECES_MAX,                                                         \
+        "in which its plan converts the result to text; 0: in one operation")
 
 /* What was done for a job since its last entry. */
 #define DONE_FIELDS(U64, LIST)                                                             \
@@ -120,8 +122,9 @@
  * whose results have several consumers. 8: jobs of tasks: tasks_done, tasks_started.
  * 9: stored values of the formats parts and operator, and jobs of the kind reduce; bundles in
  * tasks_done and tasks_started; jobs of tasks with files, which are a second input; jobs that
- * repeat some tasks of another one; jobs whose slow tasks may have a second copy. */
-#define ENTRY_LEVEL           9
+ * repeat some tasks of another one; jobs whose slow tasks may have a second copy. 10: jobs
+ * whose result is converted to text in pieces. */
+#define ENTRY_LEVEL           10
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
@@ -135,6 +138,7 @@
 #define ENTRY_LEVEL_FILES     9
 #define ENTRY_LEVEL_CHOSEN    9
 #define ENTRY_LEVEL_SPECULATE 9
+#define ENTRY_LEVEL_PIECES    10
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

@@ -40,7 +40,8 @@
     STR(OPT, owner, OWNER_MAX, "the name of the key that submitted it; absent: without keys")   \
     LIST(OPT, inputs, value_ref, INPUTS_MAX, "the stored values that it names, in order")       \
     LIST(OPT, tasks, task_counts, 1, "of a job of tasks: how they stand")                       \
-    U64(OPT, parent, U64_ANY, "the job whose tasks it repeats")
+    U64(OPT, parent, U64_ANY, "the job whose tasks it repeats")                                 \
+    U64(OPT, pieces, PLAN_PIECES_MAX, "in which its plan makes the text; 0: in one operation")
 
 #define DONE_OP_FIELDS(U64, BOOL, STR, BIN, LIST)                                             \
     U64(REQ, op, OP_MAX, "the operation, or the root of the subtree")                         \
