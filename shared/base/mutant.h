@@ -110,6 +110,9 @@
     X(applied_sent_again, "what was applied before the cut is sent again (S15)")                 \
     X(sent_stays_behind, "what was in a channel is lost when a cluster is restored (S15)")       \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
+    X(follower_overtakes, "a result counts before those of its operands (T1)")                   \
+    X(stranded_waits, "an operation waits for an operand that nobody makes any more (T4)")       \
+    X(held_results_unseen, "results that are held back are not in a snapshot (S2)")              \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test

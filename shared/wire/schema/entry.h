@@ -120,8 +120,9 @@
  * whose results have several consumers. 8: jobs of tasks: tasks_done, tasks_started.
  * 9: stored values of the formats parts and operator, and jobs of the kind reduce; bundles in
  * tasks_done and tasks_started; jobs of tasks with files, which are a second input; jobs that
- * repeat some tasks of another one; jobs whose slow tasks may have a second copy. */
-#define ENTRY_LEVEL           9
+ * repeat some tasks of another one; jobs whose slow tasks may have a second copy.
+ * 10: no entry, but operands that an operation before it in the same task message makes. */
+#define ENTRY_LEVEL           10
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
@@ -135,6 +136,7 @@
 #define ENTRY_LEVEL_FILES     9
 #define ENTRY_LEVEL_CHOSEN    9
 #define ENTRY_LEVEL_SPECULATE 9
+#define ENTRY_LEVEL_FOLLOWS   10
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \
