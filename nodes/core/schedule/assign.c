@@ -314,6 +314,7 @@ static void give_followers(struct schedule *schedule, const struct open_op *open
         list_push(&next->job_schedule->out, next);
         next->state = OP_ASSIGNED;
         next->missing = 0;
+        next->operations *= !MUTANT(follower_uncounted);
         give(schedule, next, id, true);
         assignment_of(next, id)->follows = true;
         open = next;

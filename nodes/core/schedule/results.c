@@ -340,7 +340,8 @@ static void accept_result(struct schedule *schedule, node_id_t from, const struc
                                result->executed);
     struct open_op *open = open_op_find(schedule, result->job, result->op);
     deadlines_returned(schedule, from);
-    bool is_open = open && (open->state == OP_ASSIGNED || open->state == OP_READY);
+    bool is_open = open && (open->state == OP_ASSIGNED || open->state == OP_READY ||
+                            (open->state == OP_PENDING && MUTANT(lost_follower_counts)));
     if (is_open && !result->error.len && !is_usable(schedule, message, open, result)) {
         step_reject(schedule->step, from, "its result lacks a value");
         take_error(schedule, from, open, result);
