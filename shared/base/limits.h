@@ -312,6 +312,15 @@
 #define OPERANDS_MAX    4           /* second seed: a worker operates on at most four values */
 #define BATCH_OPS_MAX   32          /* operations or subtrees in one task message */
 #define BATCH_TARGET_US (4 * MS_US) /* a batch is about this much measured work */
+/* A job of so many operations at most, the conversion included, whose result has so many bytes at
+ * most, goes to one worker whole when more jobs wait than workers are idle; of one with such a
+ * result an operation goes with the one before it to the same worker. 64 leaves: half a batch, so
+ * that two of them fit, and values that always ride in messages. */
+#define WHOLE_OPS_MAX   (BATCH_OPS_MAX / 2)
+#define WHOLE_BYTES_MAX (4 * KIB_BYTES)
+/* A worker holds results back for so long, at most, while it executes what follows them: a round
+ * trip on a fast network. */
+#define RESULT_HOLD_US MS_US
 /* A job is cut into at least so many subtrees per worker, when it has them. */
 #define SUBTREES_PER_WORKER 16
 /* And no subtree is larger, so that progress is seen and little is lost: 5 ms of computing. With a

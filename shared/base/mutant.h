@@ -113,6 +113,10 @@
     X(applied_sent_again, "what was applied before the cut is sent again (S15)")                 \
     X(sent_stays_behind, "what was in a channel is lost when a cluster is restored (S15)")       \
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
+    X(follower_uncounted, "an operation that follows others is executed and not counted (T1)")   \
+    X(lost_follower_counts, "a result counts though its worker and its operands are lost (T1)")  \
+    X(stranded_waits, "an operation waits for an operand that nobody makes any more (T4)")       \
+    X(held_results_unseen, "results that are held back are not in a snapshot (S2)")              \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 
 /* Likewise, outside of what the simulator runs: tests/tools/process-mutants.py knows which test
@@ -122,6 +126,7 @@
     X(commands_for_all, "a job that runs commands is submitted like any other (X14)")              \
     X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
     X(needs_unbounded, "a follower fetches all values that an entry names at once")                \
+    X(follower_overtakes, "a result counts before those of its operands (T1)")                     \
     X(made_here_is_dropped, "a fetch that ends drops a value that was made here meanwhile (T22)")  \
     X(staged_is_not_held, "a file goes from the scratch disk while an attempt reads it")           \
     X(survivors_by_pid, "whoever has the pid of a command of before is killed (T18)")              \

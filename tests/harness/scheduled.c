@@ -150,3 +150,21 @@ void scheduled_log(struct scheduled *it)
     scheduled_pump(it);
     scheduled_apply(it);
 }
+
+const struct wire_task_op *scheduled_task(struct scheduled *it, op_id_t op)
+{
+    uint64_t after_seq;
+    for (node_id_t id = 2; id <= SCHEDULED_NODES; id++) {
+        struct channel *channel = &it->links.peers[id].channel;
+        const struct message *message;
+        channel->linked = true;
+        channel->sent = 0;
+        while ((message = channel_next(channel, it->step.now_us, &after_seq)))
+            for (size_t i = 0; message->type == MESSAGE_TASK && i < message->as.task.ops.n; i++)
+                if (message->as.task.ops.at[i].job == it->job->id &&
+                    message->as.task.ops.at[i].op == op)
+                    return &message->as.task.ops.at[i];
+    }
+    fail_msg("operation %d was not handed out", (int)op);
+    return NULL;
+}

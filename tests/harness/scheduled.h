@@ -39,6 +39,10 @@ void scheduled_give_back(struct scheduled *it, node_id_t from, op_id_t op, uint6
 void scheduled_return(struct scheduled *it, node_id_t from, struct wire_result_op result,
                       struct blob *value);
 
+/* The task of that operation, of those that wait in the channels to the workers; what is before it
+ * is passed over. */
+const struct wire_task_op *scheduled_task(struct scheduled *it, op_id_t op);
+
 /* Time passes, and finished operations are logged. */
 void scheduled_log(struct scheduled *it);
 

@@ -351,26 +351,6 @@ static void begin_fold(struct scheduled *it)
     scheduled_pump(it);
 }
 
-/* That task, of those that wait in the channels to the workers; what is before it is passed over.
- */
-static const struct wire_task_op *handed_out(struct scheduled *it, op_id_t op)
-{
-    uint64_t after_seq;
-    for (node_id_t id = 2; id <= SCHEDULED_NODES; id++) {
-        struct channel *channel = &it->links.peers[id].channel;
-        const struct message *message;
-        channel->linked = true;
-        channel->sent = 0;
-        while ((message = channel_next(channel, it->step.now_us, &after_seq)))
-            for (size_t i = 0; message->type == MESSAGE_TASK && i < message->as.task.ops.n; i++)
-                if (message->as.task.ops.at[i].job == it->job->id &&
-                    message->as.task.ops.at[i].op == op)
-                    return &message->as.task.ops.at[i];
-    }
-    fail_msg("operation %d was not handed out", (int)op);
-    return NULL;
-}
-
 static void give_hashed(struct scheduled *it, node_id_t from, op_id_t op, uint8_t byte)
 {
     uint8_t hash[HASH_BYTES] = {byte};
@@ -386,7 +366,7 @@ static void a_fold_goes_with_its_program_and_up_to_four_parts(void **context)
 {
     struct scheduled *it = *context;
     begin_fold(it);
-    const struct wire_task_op *task = handed_out(it, 1), *other = handed_out(it, 2);
+    const struct wire_task_op *task = scheduled_task(it, 1), *other = scheduled_task(it, 2);
     assert_true(slice_equals(task->opcode, "fold"));
     assert_int_equal(task->operands.n, 2);
     assert_int_equal(other->operands.n, 3);

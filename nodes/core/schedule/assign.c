@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "nodes/core/schedule/deadlines.h"
+#include "nodes/core/schedule/follow.h"
 #include "nodes/core/schedule/job_timing.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/schedule/results.h"
@@ -197,7 +198,9 @@ static void add_operands(struct schedule *schedule, const struct open_op *open,
             continue;
         struct open_op *used = open_op_find(schedule, open->job_schedule->job->id, out->op);
         assert(used); /* it stays while there is a consumer that is not done */
-        if (used->value) {
+        if (used->state != OP_DONE) {
+            out->follows = true;
+        } else if (used->value) {
             out->frame = message_add_frame(message, used->value);
         } else {
             out->len = used->len;
@@ -226,14 +229,17 @@ static size_t operand_bytes(const struct schedule *schedule, const struct open_o
     return bytes;
 }
 
-static void add_task(struct schedule *schedule, const struct open_op *open)
+/* `along`: with what is in the message, which has room. */
+static void add_task(struct schedule *schedule, const struct open_op *open, bool along)
 {
     struct worker_slot *slot = &schedule->slots[open->node];
     size_t bytes = operand_bytes(schedule, open);
-    if (slot->batch && (slot->batch->as.task.ops.n >= batch_operations(slot) ||
-                        slot->batch_bytes + bytes > TASK_BYTES_MAX))
+    if (slot->batch && !along &&
+        (slot->batch->as.task.ops.n >= batch_operations(slot) ||
+         slot->batch_bytes + bytes > TASK_BYTES_MAX))
         flush(schedule, open->node);
     if (!slot->batch) {
+        slot->batches++;
         slot->batch = message_new(MESSAGE_TASK);
         slot->batch->as.task.term = schedule->step->term;
         slot->batch->as.task.ops.at =
@@ -281,7 +287,7 @@ static void log_assignment(struct schedule *schedule, const struct open_op *open
 
 /* --- assigning --- */
 
-static void give(struct schedule *schedule, struct open_op *open, node_id_t id)
+static void give(struct schedule *schedule, struct open_op *open, node_id_t id, bool along)
 {
     struct worker_slot *slot = &schedule->slots[id];
     open->node = id;
@@ -294,19 +300,52 @@ static void give(struct schedule *schedule, struct open_op *open, node_id_t id)
     slot->last_pick = ++schedule->picks;
     slot->tasks_last = false;
     log_assignment(schedule, open);
-    add_task(schedule, open);
+    add_task(schedule, open, along);
+    struct assignment *assignment = assignment_of(open, id);
+    if (assignment) /* else the worker was lost with the message before */
+        assignment->batch = slot->batches;
 }
 
-static void assign(struct schedule *schedule, struct open_op *open, node_id_t id)
+/* What uses its result goes along, as far as that is possible. */
+static void give_followers(struct schedule *schedule, const struct open_op *open, node_id_t id)
+{
+    struct open_op *next;
+    while ((next = follow_next(schedule, open, id))) {
+        list_push(&next->job_schedule->out, next);
+        next->state = OP_ASSIGNED;
+        next->missing = 0;
+        next->operations *= !MUTANT(follower_uncounted);
+        give(schedule, next, id, true);
+        assignment_of(next, id)->follows = true;
+        open = next;
+    }
+}
+
+static void assign(struct schedule *schedule, struct open_op *open, node_id_t id, bool along)
 {
     struct job_schedule *job_schedule = open->job_schedule;
     list_remove(open_op_list(open), open);
     list_push(&job_schedule->out, open);
     open->state = OP_ASSIGNED;
-    give(schedule, open, id);
+    give(schedule, open, id, along);
+    give_followers(schedule, open, id);
 }
 
-/* One operation of one job; false when none is ready, or no worker has credit. */
+/* All operations of the job go in one message; `open` is the first of them. */
+static void assign_whole(struct schedule *schedule, struct open_op *open, node_id_t id)
+{
+    const struct worker_slot *slot = &schedule->slots[id];
+    struct job_schedule *job_schedule = open->job_schedule;
+    if (slot->batch &&
+        slot->batch->as.task.ops.n + plan_result(&job_schedule->job->plan) > BATCH_OPS_MAX)
+        flush(schedule, id);
+    do {
+        assign(schedule, open, id, slot->batch != NULL);
+        open = job_schedule_next(schedule, job_schedule);
+    } while (open && slot->batch && slot->batch->as.task.ops.n < BATCH_OPS_MAX);
+}
+
+/* One operation of one job, or all of them; false when none is ready, or no worker has credit. */
 static bool assign_one(struct schedule *schedule, struct job_schedule *job_schedule)
 {
     if (job_schedule->failing)
@@ -317,7 +356,10 @@ static bool assign_one(struct schedule *schedule, struct job_schedule *job_sched
     node_id_t id = open ? pick(schedule, open) : NODE_NONE;
     if (!id)
         return false;
-    assign(schedule, open, id);
+    if (follow_is_known(schedule, id) && follow_whole(schedule, job_schedule))
+        assign_whole(schedule, open, id);
+    else
+        assign(schedule, open, id, false);
     return true;
 }
 
@@ -351,7 +393,7 @@ static void watch(struct schedule *schedule)
             return;
         }
         open_op_name(open, &name);
-        give(schedule, open, id);
+        give(schedule, open, id, false);
         schedule->copied++;
         step_event(schedule->step, "overtaking", slow, open->job_schedule->job->id,
                    "node %u takes long over %s: node %u executes it, too", slow, name.at, id);

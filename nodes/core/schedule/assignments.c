@@ -87,7 +87,7 @@ void assignment_take_back(struct schedule *schedule, struct assignment *assignme
         return; /* its copy goes on */
     }
     list_remove(&open->job_schedule->out, open);
-    open_op_make_ready(open, true);
+    open_op_return(schedule, open);
 }
 
 struct assignment *assignment_executing(const struct schedule *schedule, node_id_t worker)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nodes/core/schedule/assignments.h"
+#include "nodes/core/schedule/follow.h"
 
 void list_push(struct open_op_list *list, struct open_op *open)
 {
@@ -55,6 +56,7 @@ struct job_schedule *job_schedule_new(struct schedule *schedule, const struct jo
     struct job_schedule *job_schedule = mem_new(1, sizeof *job_schedule);
     job_schedule->job = job;
     job_schedule->level = job->level;
+    job_schedule->small = follow_fits(job);
     job_schedule->done = job->done;
     job_schedule->executed = job->executed;
     job_losses_copy(&job_schedule->losses, &job->losses);
@@ -214,6 +216,15 @@ void open_op_make_ready(struct open_op *open, bool again)
         push_front(list, open);
     else
         list_push(list, open);
+}
+
+void open_op_return(struct schedule *schedule, struct open_op *open)
+{
+    open->missing = open_op_count_missing(schedule, open);
+    if (open->missing)
+        open->state = OP_PENDING;
+    else
+        open_op_make_ready(open, true);
 }
 
 /* Cuts the next subtree, or operation of a flat stage, off the plan; NULL when all are cut. */

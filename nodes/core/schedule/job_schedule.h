@@ -14,6 +14,8 @@ struct assignment {
     struct open_op *open;
     node_id_t node; /* NODE_NONE: in nobody's */
     uint64_t attempt, given_us;
+    uint64_t batch;    /* the number of the task message that it went with: worker_slot.batches */
+    bool follows;      /* with operations that make its operands */
     uint64_t begun_us; /* one of its worker's slots is its own since then, as far as we know; 0: it
                           waits behind others */
     bool fetches;      /* its operands are on their way to the worker, as far as we know */
@@ -76,6 +78,7 @@ struct done_mark {
 struct job_schedule {
     const struct job *job; /* what the log says of it; borrowed from the state */
     bool failing;          /* its failure is proposed: nothing more is handed out */
+    bool small;            /* follow_fits() */
     bool keeps;            /* values of its operations may be on our disk that no entry names */
     uint64_t done;         /* operations of the plan done so far, logged or not */
     uint64_t again;        /* of these: their values were lost, and are being made again */
@@ -150,6 +153,10 @@ struct open_op_list *open_op_list(const struct open_op *open);
 /* Puts a pending or returned operation into its list of ready ones; in front when it is handed out
  * again. */
 void open_op_make_ready(struct open_op *open, bool again);
+
+/* It is in nobody's hands any more: ready, in front of the others, or pending when operands of it
+ * are not done. */
+void open_op_return(struct schedule *schedule, struct open_op *open);
 
 /* The next operation to hand out (stays in its list), cutting a new subtree when nothing else is
  * ready; NULL: none now. */

@@ -46,7 +46,7 @@ static void hand_back(struct schedule *schedule, struct open_op *open)
         open->job_schedule->spreading = NULL;
     offers_end(schedule->raft, id_of(open));
     unlist(schedule, open);
-    open_op_make_ready(open, true);
+    open_op_return(schedule, open);
 }
 
 /* A short text goes into the log; of a program's bytes, which may be any, only what is a text. */
@@ -233,6 +233,10 @@ static bool is_usable(const struct schedule *schedule, const struct message *mes
     bool text = open_op_traits(open)->conversion;
     if (result->frame && (!value || value->len != result->len || (!value->len && !text)))
         return false;
+    /* The results of its operands come before its own. */
+    if (open->job_schedule->small && open->state == OP_ASSIGNED &&
+        open_op_count_missing(schedule, open) && !MUTANT(follower_overtakes))
+        return false;
     if (!result->frame &&
         (!result->len || result->len > 4 * schedule->step->config.result_max_bytes))
         return false;
@@ -315,9 +319,11 @@ static void take_error(struct schedule *schedule, node_id_t from, struct open_op
     struct slice error = result->error;
     if (!error.len)
         error = slice_of("its result lacks a value");
+    /* What makes its operand has failed there, or was taken back: that is not its fault. */
+    bool stranded = assignment->follows && result->lacks && result->again;
     if (result->final && result->error.len)
         suspicion_final(schedule, open, error);
-    else
+    else if (!stranded)
         suspicion_error(schedule, from, open, error, result->again && result->error.len);
     assignment_take_back(schedule, assignment, false);
     if (result->lacks)
@@ -334,7 +340,8 @@ static void accept_result(struct schedule *schedule, node_id_t from, const struc
                                result->executed);
     struct open_op *open = open_op_find(schedule, result->job, result->op);
     deadlines_returned(schedule, from);
-    bool is_open = open && (open->state == OP_ASSIGNED || open->state == OP_READY);
+    bool is_open = open && (open->state == OP_ASSIGNED || open->state == OP_READY ||
+                            (open->state == OP_PENDING && MUTANT(lost_follower_counts)));
     if (is_open && !result->error.len && !is_usable(schedule, message, open, result)) {
         step_reject(schedule->step, from, "its result lacks a value");
         take_error(schedule, from, open, result);

@@ -43,6 +43,7 @@ struct worker_slot {
     bool tasks_last;       /* its one slot was for a task last */
     struct message *batch; /* the task message being filled; NULL: none */
     size_t batch_bytes;
+    uint64_t batches; /* the number of that message, or of the last one */
 };
 
 struct job_schedule;

@@ -21,6 +21,11 @@ static bool read_operand(const struct worker *worker, const struct message *mess
         return out->blob != NULL;
     }
     out->kind = OPERAND_VALUE;
+    if (operand->follows) {
+        work->waits[i].follows = work->follower = true;
+        work->follows++;
+        return !operand->value;
+    }
     work->waits[i].stays = operand->stays;
     if (held_find(&worker->held, out->id))
         return true;

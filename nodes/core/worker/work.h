@@ -7,6 +7,7 @@
 /* An operand on its way. */
 struct wait {
     bool missing;
+    bool follows;     /* an operation before this one, which is queued here, makes it */
     bool stays;       /* made here, and others use it: it is dropped when the coordinator says so */
     node_id_t source; /* where it is being fetched */
     uint64_t len;
@@ -18,7 +19,10 @@ struct work {
     struct compute_op op;
     struct wait waits[COMPUTE_OPERANDS_MAX];
     node_id_t coordinator;
-    unsigned missing;
+    unsigned missing;     /* operands that are fetched */
+    unsigned follows;     /* operands that operations before it make */
+    bool follower;        /* it had such ones */
+    op_id_t stranded;     /* not 0: that operation will not make its operand: it goes back */
     uint64_t deadline_us; /* while operands are missing: then it goes back */
     bool begun;           /* its operands are in memory, or being read from disk */
     bool computing;       /* and it is at the executor */
@@ -45,7 +49,8 @@ bool work_uses(const struct worker *worker, struct value_id id);
 void work_refuse(struct worker *worker, node_id_t to, const struct compute_op *op, const char *why,
                  bool again, op_id_t lacks);
 
-/* Takes an operation out of the queue, unfinished; `previous`: the one before it, or NULL. */
+/* Takes an operation out of the queue, unfinished; `previous`: the one before it, or NULL. What
+ * follows it goes back in the next worker_pump(). */
 void work_remove(struct worker *worker, struct work *previous, struct work *work);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/worker/following.h"
 #include "nodes/core/worker/holding.h"
 #include "shared/base/error.h"
 #include "shared/base/job_id.h"
@@ -27,6 +28,7 @@ static void unlink_work(struct worker *worker, struct work *previous, struct wor
     if (worker->last == work)
         worker->last = previous;
     worker->queued--;
+    worker->followers -= work->follower;
     if (work->computing)
         worker->computing--;
     holding_end(worker, work);
@@ -34,32 +36,35 @@ static void unlink_work(struct worker *worker, struct work *previous, struct wor
 
 /* --- results --- */
 
-struct batch {
-    struct message *message;
-    size_t bytes;
-};
-
-static void flush(struct worker *worker, node_id_t to, struct batch *batch)
+static void flush(struct worker *worker, struct result_batch *batch)
 {
-    if (!batch->message)
-        return;
-    peers_send(worker->links, to, batch->message);
-    *batch = (struct batch){0};
+    if (batch->message)
+        peers_send(worker->links, batch->to, batch->message);
+    *batch = (struct result_batch){0};
 }
 
-static struct wire_result_op *add_result(struct worker *worker, node_id_t to, struct batch *batch,
-                                         size_t bytes)
+static struct wire_result_op *add_result(struct worker *worker, node_id_t to,
+                                         struct result_batch *batch, size_t bytes)
 {
-    if (batch->message && (batch->message->as.result.ops.n == BATCH_OPS_MAX ||
+    if (batch->message && (batch->to != to || batch->message->as.result.ops.n == BATCH_OPS_MAX ||
                            batch->bytes + bytes > RESULT_BYTES_MAX))
-        flush(worker, to, batch);
+        flush(worker, batch);
     if (!batch->message) {
+        batch->to = to;
+        batch->since_us = worker->step->now_us;
         batch->message = message_new(MESSAGE_RESULT);
         batch->message->as.result.ops.at =
             message_room(batch->message, BATCH_OPS_MAX, sizeof(struct wire_result_op));
     }
     batch->bytes += bytes;
     return &batch->message->as.result.ops.at[batch->message->as.result.ops.n++];
+}
+
+/* Results wait for those of what follows them, while that is executed. */
+static bool holds_results(const struct worker *worker)
+{
+    return worker->followers && worker->n_submitted &&
+           worker->step->now_us < worker->results.since_us + RESULT_HOLD_US;
 }
 
 /* --- what is executed for a job ---
@@ -99,7 +104,7 @@ static void forget_executed(struct worker *worker)
 void work_refuse(struct worker *worker, node_id_t to, const struct compute_op *op, const char *why,
                  bool again, op_id_t lacks)
 {
-    struct batch batch = {0};
+    struct result_batch batch = {0};
     struct wire_result_op *result = add_result(worker, to, &batch, 0);
     result->job = op->id.job;
     result->op = op->id.op;
@@ -107,10 +112,10 @@ void work_refuse(struct worker *worker, node_id_t to, const struct compute_op *o
     result->error = message_text(batch.message, why);
     result->again = again;
     result->lacks = lacks;
-    flush(worker, to, &batch);
+    flush(worker, &batch);
 }
 
-static void add_computed(struct worker *worker, node_id_t to, struct batch *batch,
+static void add_computed(struct worker *worker, node_id_t to, struct result_batch *batch,
                          const struct computed *computed)
 {
     struct wire_result_op *result =
@@ -211,7 +216,7 @@ static struct submitted take_submitted(struct worker *worker, const struct compu
 /* It was cancelled too late: the coordinator counts what was executed all the same. */
 static void tell_cost(struct worker *worker, node_id_t to, const struct computed *computed)
 {
-    struct batch batch = {0};
+    struct result_batch batch = {0};
     struct wire_result_op *result = add_result(worker, to, &batch, 0);
     *result = (struct wire_result_op){.job = computed->id.job,
                                       .op = computed->id.op,
@@ -221,13 +226,11 @@ static void tell_cost(struct worker *worker, node_id_t to, const struct computed
                                       .elapsed_us = computed->elapsed_us,
                                       .again = true,
                                       .error = message_text(batch.message, "it was cancelled")};
-    flush(worker, to, &batch);
+    flush(worker, &batch);
 }
 
 void worker_computed(struct worker *worker, const struct computed *results, size_t n)
 {
-    struct batch batch = {0};
-    node_id_t to = NODE_NONE;
     for (size_t i = 0; i < n; i++) {
         /* Another coordinator may have given the same attempt of it again: it comes later. */
         struct submitted submitted = take_submitted(worker, &results[i]);
@@ -244,10 +247,7 @@ void worker_computed(struct worker *worker, const struct computed *results, size
                 tell_cost(worker, submitted.tell, &results[i]);
             continue;
         }
-        if (to != work->coordinator)
-            flush(worker, to, &batch);
-        to = work->coordinator;
-        add_computed(worker, to, &batch, &results[i]);
+        add_computed(worker, work->coordinator, &worker->results, &results[i]);
         unlink_work(worker, previous, work);
         if (!results[i].error && operator_traits(work->op.opcode)->conversion)
             worker->conversions++;
@@ -256,9 +256,9 @@ void worker_computed(struct worker *worker, const struct computed *results, size
         drop_operands(worker, work, results[i].error != NULL);
         if (!results[i].error && !results[i].value)
             holding_take(worker, results[i].id, results[i].len, false);
+        following_supply(worker, &results[i]);
         work_free(work);
     }
-    flush(worker, to, &batch);
     work_note_slots(worker);
 }
 
@@ -302,9 +302,16 @@ static void accept_task(struct worker *worker, node_id_t from, const struct mess
         work_free(work);
         return;
     }
+    op_id_t lacks = following_lacks(worker, work);
+    if (lacks) {
+        work_refuse(worker, from, &work->op, "what makes an operand is not here", true, lacks);
+        work_free(work);
+        return;
+    }
     *(worker->last ? &worker->last->next : &worker->first) = work;
     worker->last = work;
     worker->queued++;
+    worker->followers += work->follower;
     for (size_t i = 0; i < work->op.n_operands; i++)
         if (work->waits[i].missing)
             fetch(worker, work, i, is_awaited(worker, work, work->op.operands[i].id));
@@ -350,6 +357,8 @@ void work_remove(struct worker *worker, struct work *previous, struct work *work
     stop_fetches(worker, work);
     unlink_work(worker, previous, work);
     drop_inputs(worker, work);
+    if (!MUTANT(stranded_waits))
+        following_strand(worker, work->op.id);
     work_free(work);
 }
 
@@ -408,6 +417,8 @@ void worker_tick(struct worker *worker)
 uint64_t worker_deadline(const struct worker *worker)
 {
     uint64_t at = holding_deadline(worker);
+    if (worker->results.message && worker->results.since_us + RESULT_HOLD_US < at)
+        at = worker->results.since_us + RESULT_HOLD_US;
     for (const struct work *work = worker->first; work; work = work->next)
         if (work->missing && work->deadline_us < at)
             at = work->deadline_us;
@@ -480,6 +491,7 @@ void worker_reset(struct worker *worker, term_t term)
     if (worker->term == term)
         return;
     worker->term = term;
+    flush(worker, &worker->results);
     forget_executed(worker);
     sweep_all(worker->raft); /* what a dead term had kept and not logged */
     worker_release(worker, NODE_NONE, JOB_NONE, 0);
@@ -489,6 +501,7 @@ void worker_reset(struct worker *worker, term_t term)
 
 void worker_clear(struct worker *worker)
 {
+    message_drop(&worker->results.message);
     drop_work(worker, JOB_NONE, 0, NODE_NONE);
     held_clear(&worker->held);
     map_clear(&worker->executed);
@@ -501,8 +514,9 @@ void worker_pump(struct worker *worker)
     uint64_t room = work_room(worker);
     bool waits = false, full = false;
     holding_relieve(worker);
+    following_return(worker);
     for (struct work *work = worker->first; work && !waits; work = work->next) {
-        if (work->computing || work->missing)
+        if (work->computing || work->missing || work->follows)
             continue;
         waits = worker->n_submitted >= room;
         if (waits)
@@ -523,6 +537,8 @@ void worker_pump(struct worker *worker)
     }
     worker->step->slots.operations_wait = waits;
     work_note_slots(worker);
+    if (!holds_results(worker))
+        flush(worker, &worker->results);
 }
 
 struct value_id worker_executing(const struct worker *worker)
@@ -532,12 +548,14 @@ struct value_id worker_executing(const struct worker *worker)
 
 void worker_check_invariants(const struct worker *worker)
 {
-    uint64_t queued = 0, taken = 0;
+    uint64_t queued = 0, taken = 0, followers = 0;
     unsigned computing = 0, begun = 0;
     const struct work *last = NULL;
     for (const struct work *work = worker->first; work; work = work->next) {
         queued++;
         begun += work->begun;
+        followers += work->follower;
+        assert(!work->follows || (work->follower && !work->begun));
         taken += work->taken_bytes;
         computing += work->computing;
         assert(work->begun || (!work->computing && !work->taken_bytes));
@@ -546,6 +564,7 @@ void worker_check_invariants(const struct worker *worker)
     }
     assert(queued == worker->queued && computing == worker->computing);
     assert(begun == worker->begun && taken == worker->taken_bytes);
+    assert(followers == worker->followers);
     assert(last == worker->last && computing <= worker->n_submitted);
     assert(worker->n_submitted <= COMPUTE_IN_FLIGHT && worker->queued <= WORK_QUEUED_MAX);
     held_check_invariants(&worker->held);

@@ -9,6 +9,15 @@
 #include "nodes/core/worker/held_values.h"
 
 struct work;
+struct message;
+
+/* Results that are to be sent in one message. */
+struct result_batch {
+    struct message *message; /* owned; NULL: none */
+    node_id_t to;
+    size_t bytes;
+    uint64_t since_us;
+};
 
 /* An operation at the compute thread. */
 struct submitted {
@@ -27,7 +36,10 @@ struct worker {
     term_t term; /* of the coordinator whose tasks these are */
     struct work *first, *last;
     uint64_t queued;    /* operations waiting or executing */
-    unsigned computing; /* of these, at the compute thread */
+    uint64_t followers; /* of these, with operands that operations before them make, or made */
+    bool stranded;      /* some of these are to go back */
+    struct result_batch results; /* held back while what follows them is executed */
+    unsigned computing;          /* of these, at the compute thread */
     /* At the executor, which executes the first, as many as the node has slots: of the queue, and
      * what was dropped since. */
     struct submitted submitted[COMPUTE_IN_FLIGHT];

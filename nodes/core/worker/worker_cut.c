@@ -1,5 +1,6 @@
 /* The worker's part of a snapshot. */
 #include "nodes/core/worker/work.h"
+#include "shared/base/mutant.h"
 
 static void count(const void *room, struct wire_cut_state *head)
 {
@@ -17,6 +18,13 @@ static void *record(void *room, const struct cut_writer *writer)
         cut_add_op(&queued, (struct wire_cut_op){.job = work->op.id.job,
                                                  .op = work->op.id.op,
                                                  .attempt = work->op.attempt});
+    const struct message *held = worker->results.message;
+    for (size_t i = 0; held && i < held->as.result.ops.n && !MUTANT(held_results_unseen); i++) {
+        const struct wire_result_op *result = &held->as.result.ops.at[i];
+        cut_add_op(&queued, (struct wire_cut_op){.job = result->job,
+                                                 .op = result->op,
+                                                 .attempt = result->attempt});
+    }
     cut_end_ops(&queued);
     return NULL;
 }

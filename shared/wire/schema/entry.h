@@ -123,7 +123,8 @@
  * 9: stored values of the formats parts and operator, and jobs of the kind reduce; bundles in
  * tasks_done and tasks_started; jobs of tasks with files, which are a second input; jobs that
  * repeat some tasks of another one; jobs whose slow tasks may have a second copy. 10: jobs
- * whose result is converted to text in pieces. */
+ * whose result is converted to text in pieces; and no entry, but operands that an operation before
+ * it in the same task message makes. */
 #define ENTRY_LEVEL           10
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
@@ -139,6 +140,7 @@
 #define ENTRY_LEVEL_CHOSEN    9
 #define ENTRY_LEVEL_SPECULATE 9
 #define ENTRY_LEVEL_PIECES    10
+#define ENTRY_LEVEL_FOLLOWS   10
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

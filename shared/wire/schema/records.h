@@ -4,17 +4,19 @@
 
 #include "shared/wire/schema/fields.h"
 
-#define OPERAND_FIELDS(U64, BOOL, STR, BIN, LIST)                                  \
-    U64(OPT, op, OP_MAX, "the operation whose result this is; 0 for a literal")    \
-    U64(OPT, value, U64_ANY,                                                       \
-        "not 0: the operand is a segment of this stored value, and op names it")   \
-    U64(OPT, literal, U64_ANY, "the integer, when op is 0")                        \
-    U64(OPT, frame, MESSAGE_FRAMES_MAX,                                            \
-        "which further frame (from 1) holds the value; 0: fetch it")               \
-    U64(OPT, len, U64_ANY, "the value's length in bytes, when it is fetched")      \
-    U64(OPT, source, NODES_MAX, "a node that holds the value, when it is fetched") \
-    BIN(OPT, hash, HASH_BYTES, "SHA-256 of the value, when it is fetched")         \
-    BOOL(OPT, stays, "others use it, too: whoever made it keeps it until a release")
+#define OPERAND_FIELDS(U64, BOOL, STR, BIN, LIST)                                    \
+    U64(OPT, op, OP_MAX, "the operation whose result this is; 0 for a literal")      \
+    U64(OPT, value, U64_ANY,                                                         \
+        "not 0: the operand is a segment of this stored value, and op names it")     \
+    U64(OPT, literal, U64_ANY, "the integer, when op is 0")                          \
+    U64(OPT, frame, MESSAGE_FRAMES_MAX,                                              \
+        "which further frame (from 1) holds the value; 0: fetch it")                 \
+    U64(OPT, len, U64_ANY, "the value's length in bytes, when it is fetched")        \
+    U64(OPT, source, NODES_MAX, "a node that holds the value, when it is fetched")   \
+    BIN(OPT, hash, HASH_BYTES, "SHA-256 of the value, when it is fetched")           \
+    BOOL(OPT, stays, "others use it, too: whoever made it keeps it until a release") \
+    BOOL(OPT, follows,                                                               \
+         "an operation before it in this message makes it: nothing is sent or fetched")
 
 #define VALUE_REF_FIELDS(U64, BOOL, STR, BIN, LIST) U64(REQ, value, U64_ANY, "a stored value's id")
 
