@@ -25,9 +25,10 @@
 #include "tests/sim/tasks.h"
 
 /* After healing: a coordinator within this time, all jobs done and all logs equal within that. */
-#define ELECTED_WITHIN_US  (20 * SECOND_US)
-#define HOSTILE_FACTOR     3 /* so much more, with a node that lies on in every election */
-#define SETTLED_WITHIN_US  (120 * SECOND_US)
+#define ELECTED_WITHIN_US (20 * SECOND_US)
+#define HOSTILE_FACTOR    3 /* so much more, with a node that lies on in every election */
+/* Where one node alone executes, nobody copies the tasks that are slow. */
+#define SETTLED_WITHIN_US  (240 * SECOND_US)
 #define SWEPT_WITHIN_US    (10 * SECOND_US) /* and then no disk has what no state names */
 #define REPAIRED_WITHIN_US (20 * SECOND_US) /* and then no value that is named is damaged */
 #define SNAPSHOT_WITHIN_US (30 * SECOND_US) /* and then a snapshot that is complete (S16) */

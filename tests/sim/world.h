@@ -148,6 +148,7 @@ struct world_node {
     uint64_t boots;
     incarnation_t incarnation;
     uint64_t wake_us;
+    bool in_turn; /* what is due is done with an event that follows */
     uint64_t paused_until_us;
     uint64_t rejected;
     struct world_clock clock;
