@@ -208,10 +208,11 @@ static void wake_at(struct world *world, node_id_t id, uint64_t local_us)
                                         .incarnation = node->incarnation});
 }
 
-/* A quarter of what happens to a node is followed by more in the same turn of its loop. */
+/* Half of what happens to a node is followed by more in the same turn of its loop. */
 static bool has_more(struct world *world, const struct event *event)
 {
-    return event->kind != EVENT_TICK && event->kind != EVENT_STOP && !world_random(world, 4);
+    return world->options.gathers && event->kind != EVENT_TICK && event->kind != EVENT_STOP &&
+           world_random(world, 2);
 }
 
 void world_step(struct world *world, node_id_t id, struct event *event)
