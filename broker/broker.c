@@ -461,7 +461,7 @@ static int open_sockets(struct broker *broker)
     broker->front = bus_socket(broker->context, ZMQ_ROUTER);
     bus_limit(broker->front, FRONT_HWM, FRONT_HWM);
     broker->feed_out = bus_socket(broker->context, ZMQ_XPUB);
-    broker->feeds = feeds_new(broker->context, broker->doors, config->n_nodes);
+    broker->feeds = feeds_new(broker->context, broker->doors, config->n_nodes, FEEDS_ALL);
     int error = bind_or_explain(broker, broker->front, DOOR_front, config->front);
     if (!error)
         error = bind_or_explain(broker, broker->feed_out, DOOR_feed, config->front + 1);

@@ -14,6 +14,7 @@
 #include "nodes/core/uploads/uploads.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 
 /* --- the rooms --- */
 
@@ -376,6 +377,17 @@ static void take_event(struct node *node, const struct event *event)
     }
 }
 
+/* Does what is due. */
+static void pump(struct node *node)
+{
+#define PUMP(room, at)      \
+    room##_pump(&node->at); \
+    node_settle(node);
+    ROOMS(PUMP)
+#undef PUMP
+    links_send(&node->links);
+}
+
 struct node_outputs node_step(struct node *node, const struct event *event)
 {
     outbox_begin(&node->step.out);
@@ -398,16 +410,13 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         ROOMS(TICK)
     }
 #undef TICK
-#define PUMP(room, at)      \
-    room##_pump(&node->at); \
-    node_settle(node);
-    ROOMS(PUMP)
-#undef PUMP
-    links_send(&node->links);
+    if (!event->more && !(event->kind == EVENT_TICK && MUTANT(turn_without_end)))
+        pump(node);
     service_publish(&node->service);
     outbox_end(&node->step.out);
     node->last_us = node->step.now_us;
-    node->promised_us = node_deadline(node);
+    if (!event->more)
+        node->promised_us = node_deadline(node);
     return (struct node_outputs){node->step.out.at, node->step.out.n};
 }
 

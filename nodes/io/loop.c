@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nodes/io/runtime_internal.h"
@@ -271,6 +272,15 @@ static void end_turn(struct runtime *runtime)
         log_long_turn(&runtime->turns, took_us);
 }
 
+/* Waits for more to come, when the turn before has begun just now. */
+static void gather(const struct runtime *runtime)
+{
+    uint64_t at_us = turns_next_us(&runtime->turns, runtime->clients.map.count);
+    uint64_t now_us = clock_now_us();
+    if (now_us < at_us)
+        nanosleep(&(struct timespec){.tv_nsec = (long)(at_us - now_us) * 1000}, NULL);
+}
+
 void runtime_turn(struct runtime *runtime)
 {
     /* The small and urgent first. */
@@ -278,7 +288,10 @@ void runtime_turn(struct runtime *runtime)
                                        PLANE_CHANNEL, PLANE_VALUE};
     bool readable[PLANE_COUNT] = {false};
     wait_for_work(runtime, readable);
+    gather(runtime);
     turns_begin(&runtime->turns, clock_now_us());
+    runtime->in_turn = true;
+    runtime->pumped_us = runtime->turns.began_us;
     take_store(runtime);
     turns_part(&runtime->turns, "store", clock_now_us());
     pull_take_moved(&runtime->pull, clock_now_us());
@@ -301,6 +314,7 @@ void runtime_turn(struct runtime *runtime)
     turns_part(&runtime->turns, "links", clock_now_us());
     take_transfers(runtime);
     turns_part(&runtime->turns, "transfers", clock_now_us());
+    runtime->in_turn = false;
     struct event tick = {.kind = EVENT_TICK};
     runtime_step(runtime, &tick);
     access_follow(runtime, clock_now_us());

@@ -64,7 +64,7 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
     mesh->links = mem_new(mesh->n_links, sizeof(struct link *));
     mesh->feed_attempts = mem_new(config->n_nodes + 1, sizeof *mesh->feed_attempts);
     mesh->replies.all = gauge_new(NULL);
-    mesh->feeds = feeds_new(context, config->doors, config->n_nodes);
+    mesh->feeds = feeds_new(context, config->doors, config->n_nodes, FEEDS_HEARTBEATS);
     mesh->watch = epoll_create1(EPOLL_CLOEXEC);
     if (mesh->watch < 0)
         panic("cannot watch connections: %s", strerror(errno));

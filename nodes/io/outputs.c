@@ -120,9 +120,20 @@ static void execute(struct runtime *runtime, const struct output *output, uint64
     }
 }
 
+/* Within a turn, but a turn that takes long makes others wait for what they could have already. */
+static bool has_more(struct runtime *runtime, const struct event *event)
+{
+    bool more = runtime->in_turn && event->kind != EVENT_STOP &&
+                event->now_us < runtime->pumped_us + TURN_GATHER_US;
+    if (!more)
+        runtime->pumped_us = event->now_us;
+    return more;
+}
+
 void runtime_step(struct runtime *runtime, struct event *event)
 {
     event->now_us = clock_now_us();
+    event->more = has_more(runtime, event);
     event->wall_ms = clock_wall_ms();
     event->random = random_u64(&runtime->random);
     event->rejected = inbox_rejected(runtime->inbox);

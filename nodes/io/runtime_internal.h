@@ -37,6 +37,8 @@ struct runtime {
     uint64_t scrub_us;
     struct serve *serve;
     struct node *node;
+    bool in_turn;           /* a tick will follow, which does what is due */
+    uint64_t pumped_us;     /* when it was done last */
     uint64_t random;        /* state of the generator for events */
     struct failure failure; /* of the coordinator */
     struct turns turns;

@@ -47,6 +47,10 @@ struct turns {
 void turns_open(struct turns *turns);
 void turns_close(struct turns *turns);
 
+/* Before this time the next turn should not begin, so that more comes together, when so many
+ * clients wait for an answer: see GATHER_CLIENT_US. */
+uint64_t turns_next_us(const struct turns *turns, size_t waiting);
+
 /* The loop has woken. */
 void turns_begin(struct turns *turns, uint64_t now_us);
 

@@ -9,6 +9,11 @@
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 
+/* msgpack's maps: up to 15 fields, and more. */
+#define MAP_SMALL        0x80
+#define MAP_SMALL_FIELDS 15
+#define MAP_LARGE        "\xde"
+
 #define READY_MAX 64 /* sockets that one look at the descriptors tells of */
 
 struct feed {
@@ -19,6 +24,7 @@ struct feed {
 };
 
 struct feeds {
+    enum feeds_of what;
     void *context;
     struct doors *doors;
     uint32_t n_nodes;
@@ -28,10 +34,10 @@ struct feeds {
     node_id_t at; /* whose turn was last */
 };
 
-struct feeds *feeds_new(void *context, struct doors *doors, uint32_t n_nodes)
+struct feeds *feeds_new(void *context, struct doors *doors, uint32_t n_nodes, enum feeds_of what)
 {
     struct feeds *feeds = mem_new(1, sizeof *feeds);
-    *feeds = (struct feeds){.context = context, .doors = doors, .n_nodes = n_nodes};
+    *feeds = (struct feeds){.what = what, .context = context, .doors = doors, .n_nodes = n_nodes};
     feeds->of = mem_new(n_nodes + 1, sizeof *feeds->of);
     feeds->watch = epoll_create1(EPOLL_CLOEXEC);
     if (feeds->watch < 0)
@@ -67,6 +73,25 @@ void feeds_destroy(struct feeds **feeds)
     free(it);
 }
 
+/* A subscription is for how a message begins: with a map of so many fields, of which the first is
+ * its type. A map of more than 15 fields, which few heartbeats have less than and no event has,
+ * begins with a byte of its own. */
+static void subscribe(const struct feeds *feeds, void *socket)
+{
+    static const char type[] = "\xa4type\xa9heartbeat"; /* msgpack: short texts */
+    if (feeds->what == FEEDS_ALL) {
+        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0);
+        return;
+    }
+    zmq_setsockopt(socket, ZMQ_SUBSCRIBE, MAP_LARGE, 1);
+    for (int n = 1; n <= MAP_SMALL_FIELDS; n++) {
+        char begin[sizeof type];
+        begin[0] = (char)(MAP_SMALL + n);
+        memcpy(begin + 1, type, sizeof type - 1);
+        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, begin, sizeof begin);
+    }
+}
+
 void feeds_connect(struct feeds *feeds, node_id_t node, const char *host, unsigned port,
                    unsigned attempt)
 {
@@ -79,7 +104,7 @@ void feeds_connect(struct feeds *feeds, node_id_t node, const char *host, unsign
         bus_socket_close(&feed->socket, 0);
         return;
     }
-    zmq_setsockopt(feed->socket, ZMQ_SUBSCRIBE, "", 0);
+    subscribe(feeds, feed->socket);
     zmq_getsockopt(feed->socket, ZMQ_FD, &feed->fd, &len);
     if (epoll_ctl(feeds->watch, EPOLL_CTL_ADD, feed->fd, &readable))
         panic("cannot watch a feed: %s", strerror(errno));

@@ -12,8 +12,12 @@
 
 struct feeds;
 
+/* What comes of the nodes' feeds. Heartbeats alone: events are for people, and under load there are
+ * two for each job, which a coordinator need not seal for every node, nor wake it for. */
+enum feeds_of { FEEDS_HEARTBEATS, FEEDS_ALL };
+
 /* Borrows the doors. Connects to nobody yet. Caller destroys. */
-struct feeds *feeds_new(void *context, struct doors *doors, uint32_t n_nodes);
+struct feeds *feeds_new(void *context, struct doors *doors, uint32_t n_nodes, enum feeds_of what);
 void feeds_destroy(struct feeds **feeds);
 
 /* Subscribes to the node's feed there, with a new socket in the place of an earlier one; what that

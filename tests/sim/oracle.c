@@ -434,7 +434,7 @@ void oracle_before(struct world *world, node_id_t id, const struct event *event)
 {
     struct ghost_node *ghost = &world->oracle->nodes[id];
     const struct node *node = world->nodes[id].core;
-    if (event->kind == EVENT_TICK || event->kind == EVENT_MESSAGE)
+    if (!world->nodes[id].in_turn && (event->kind == EVENT_TICK || event->kind == EVENT_MESSAGE))
         spilled_check(world, id);
     ghost->term_before = inside_step(node)->term;
     ghost->vote_before = inside_raft(node)->election.vote;

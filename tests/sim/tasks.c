@@ -165,6 +165,8 @@ static void check_in_vain(struct world *world, const struct pending *pending)
     const struct state *state = inside_state(world->nodes[pending->to].core);
     const struct task_job *row = task_jobs_find(&state->task_jobs, pending->id.job);
     const struct ghost_tasks *ghost = world->tasks ? ghost_of(world, pending->id.job) : NULL;
+    if (world->nodes[pending->to].in_turn)
+        return; /* it is cancelled when its turn ends */
     if (!row || !ghost || pending->ok || !ranges_has(&row->decided, pending->id.op))
         return;
     if (!(ghost->cancelled[pending->id.op] & 1u << pending->to))

@@ -26,6 +26,7 @@
 #define WALL_START_MS INT64_C(1700000000000)
 #define MILLION       UINT64_C(1000000)
 
+#define TURN_LONGEST_US    (MS_US / 10)    /* of a loop, from its first event to its last */
 #define SIM_SWEEP_EVERY_US (2 * SECOND_US) /* what nobody names is gone soon after healing */
 
 void (*world_on_failure)(const char *check, const char *text);
@@ -207,6 +208,13 @@ static void wake_at(struct world *world, node_id_t id, uint64_t local_us)
                                         .incarnation = node->incarnation});
 }
 
+/* Half of what happens to a node is followed by more in the same turn of its loop. */
+static bool has_more(struct world *world, const struct event *event)
+{
+    return world->options.gathers && event->kind != EVENT_TICK && event->kind != EVENT_STOP &&
+           world_random(world, 2);
+}
+
 void world_step(struct world *world, node_id_t id, struct event *event)
 {
     struct world_node *node = &world->nodes[id];
@@ -219,6 +227,7 @@ void world_step(struct world *world, node_id_t id, struct event *event)
     event->disk_busy_us = disk_is_busy_us(world, id);
     event->starved_us = executor_starved_us(world, id);
     oracle_before(world, id, event);
+    event->more = node->in_turn = has_more(world, event);
     struct node_outputs outputs = node_step(node->core, event);
     world->counts.steps++;
     note(world, world->now_us ^ (uint64_t)id << 56 ^ (uint64_t)event->kind << 48);
@@ -228,7 +237,9 @@ void world_step(struct world *world, node_id_t id, struct event *event)
             note(world, outputs.at[i].kind + outputs.at[i].after_seq * OUTPUT_LOG);
         machine_output(world, id, &outputs.at[i]);
     }
-    wake_at(world, id, node_deadline(node->core));
+    wake_at(world, id,
+            event->more ? event->now_us + world_random(world, TURN_LONGEST_US)
+                        : node_deadline(node->core));
 }
 
 /* After a while the node hears whether its disk is full then. */
@@ -300,6 +311,7 @@ void world_start(struct world *world, node_id_t id)
     struct world_node *node = &world->nodes[id];
     if (node->core)
         return;
+    node->in_turn = false;
     node->incarnation = ++node->boots << 32 | world_random(world, UINT32_MAX);
     set_clock(world, node);
     struct node_config config = configure(world, id);

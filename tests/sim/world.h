@@ -93,6 +93,7 @@ enum fault {
 /* Probabilities are per million; 0 means the program's default where there is one. */
 struct world_options {
     uint64_t seed;
+    bool gathers;                 /* events of a node come several in one turn of its loop */
     uint32_t n_nodes, n_voters;   /* voters 0: all */
     uint64_t delay_us, jitter_us; /* of every message */
     uint64_t disk_us;             /* of every persist */
@@ -149,6 +150,7 @@ struct world_node {
     uint64_t boots;
     incarnation_t incarnation;
     uint64_t wake_us;
+    bool in_turn; /* what is due is done with an event that follows */
     uint64_t paused_until_us;
     uint64_t rejected;
     struct world_clock clock;

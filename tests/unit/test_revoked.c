@@ -117,7 +117,7 @@ static void what_comes_from_a_feed_is_from_the_node_whose_it_is_X2_X12(void **st
 {
     (void)state;
     struct doors *doors = people_doors(NODE_1);
-    struct feeds *feeds = feeds_new(people_context, doors, 2);
+    struct feeds *feeds = feeds_new(people_context, doors, 2, FEEDS_ALL);
     void *publisher = bus_socket(people_context, ZMQ_XPUB);
     unsigned port = people_bind(doors, publisher, DOOR_heartbeat);
     struct bus_parts parts = {0};
@@ -145,12 +145,78 @@ static void what_comes_from_a_feed_is_from_the_node_whose_it_is_X2_X12(void **st
     doors_close(&doors);
 }
 
+static struct message *heartbeat_of(uint64_t seq, bool all)
+{
+    struct message *message = message_new(MESSAGE_HEARTBEAT);
+    struct wire_heartbeat *beat = &message->as.heartbeat;
+    *beat = (struct wire_heartbeat){.node = 1, .incarnation = 1, .seq = seq};
+    beat->role = beat->version = message_text(message, "worker");
+    if (all) /* more than 15 fields */
+        beat->queued = beat->executing_job = beat->executing_op = beat->delay_us = beat->pid = 1;
+    return message;
+}
+
+static struct message *event_of(uint64_t seq)
+{
+    struct message *message = message_new(MESSAGE_EVENT);
+    message->as.event = (struct wire_event){.node = 1, .incarnation = 1, .seq = seq, .job = 1};
+    message->as.event.subject = 1; /* all that there may be */
+    message->as.event.event = message->as.event.text = message_text(message, "job_accepted");
+    return message;
+}
+
+static void publish(void *publisher, struct message *message)
+{
+    assert_int_equal(bus_send(publisher, NULL, 0, message), OK);
+    message_drop(&message);
+}
+
+/* Both kinds of maps, and one more behind the event, which would have come before it. */
+static void who_subscribes_to_heartbeats_gets_no_events(void **state)
+{
+    (void)state;
+    struct doors *doors = people_doors(NODE_1);
+    void *publisher = bus_socket(people_context, ZMQ_XPUB);
+    unsigned port = people_bind(doors, publisher, DOOR_heartbeat);
+    for (int what = FEEDS_HEARTBEATS; what <= FEEDS_ALL; what++) {
+        struct feeds *feeds = feeds_new(people_context, doors, 1, (enum feeds_of)what);
+        bool events = false, small = false, large = false;
+        uint64_t until_us = clock_now_us() + PATIENCE_US, seq = 0;
+        feeds_connect(feeds, 1, HOST, port, 0);
+        while (!small || !large || (what == FEEDS_ALL && !events)) {
+            struct bus_parts parts = {0};
+            node_id_t from;
+            publish(publisher, heartbeat_of(++seq, false));
+            publish(publisher, event_of(++seq));
+            publish(publisher, heartbeat_of(++seq, true));
+            zmq_poll(&(zmq_pollitem_t){.fd = feeds_fd(feeds), .events = ZMQ_POLLIN}, 1, 20);
+            while (!feeds_receive(feeds, &parts, &from)) {
+                struct message *message;
+                struct text why = {0};
+                assert_int_equal(bus_decode(&parts, 0, &message, &why), OK);
+                bool beats = message->type == MESSAGE_HEARTBEAT;
+                events = events || !beats;
+                small = small || (beats && !message->as.heartbeat.pid);
+                large = large || (beats && message->as.heartbeat.pid);
+                message_drop(&message);
+            }
+            bus_parts_clear(&parts);
+            assert_true(clock_now_us() < until_us);
+            assert_true(what == FEEDS_ALL || !events);
+        }
+        feeds_destroy(&feeds);
+    }
+    bus_socket_close(&publisher, 0);
+    doors_close(&doors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_that_is_gone_loses_what_it_has_subscribed_to_X12),
         cmocka_unit_test(a_link_to_a_node_whose_key_is_gone_goes_down_X12),
         cmocka_unit_test(what_comes_from_a_feed_is_from_the_node_whose_it_is_X2_X12),
+        cmocka_unit_test(who_subscribes_to_heartbeats_gets_no_events),
     };
     return cmocka_run_group_tests_name("revoked", tests, people_open, people_close);
 }

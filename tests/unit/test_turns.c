@@ -71,6 +71,17 @@ static void a_turn_that_computes_is_to_blame_for_that_alone(void **state)
     turns_close(&turns);
 }
 
+static void the_more_clients_wait_the_longer_a_turn_gathers(void **state)
+{
+    (void)state;
+    struct turns turns = {0};
+    turns_begin(&turns, SECOND_US);
+    assert_int_equal(turns_next_us(&turns, 0), SECOND_US);
+    assert_true(turns_next_us(&turns, 1) <= SECOND_US + MS_US / 50); /* nothing that it notices */
+    assert_true(turns_next_us(&turns, 100) >= SECOND_US + MS_US / 2);
+    assert_int_equal(turns_next_us(&turns, SIZE_MAX / GATHER_CLIENT_US), SECOND_US + GATHER_MAX_US);
+}
+
 static void *look(void *high)
 {
     *(bool *)high = urgency_is_high();
@@ -106,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_turn_that_waits_for_something_is_to_blame),
+        cmocka_unit_test(the_more_clients_wait_the_longer_a_turn_gathers),
         cmocka_unit_test(a_turn_that_computes_is_to_blame_for_that_alone),
         cmocka_unit_test(a_loop_takes_short_turns_and_so_does_what_it_starts),
     };

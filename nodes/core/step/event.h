@@ -134,6 +134,10 @@ struct turn_report {
 
 struct event {
     enum event_kind kind;
+    /* Another one follows in the same turn of the loop: what is due is done with that one, for all
+     * of them together. So a turn makes one append of all that it has logged for a follower, and
+     * one assignment of all that a worker gets. The last of a turn is without. */
+    bool more;
     uint64_t now_us;   /* monotonic */
     uint64_t wall_ms;  /* for people; may jump */
     uint64_t random;   /* fresh with each event */
