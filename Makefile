@@ -23,11 +23,14 @@ prefix       ?= $(or $(PREFIX),/usr/local)
 bindir       ?= $(prefix)/bin
 docdir       ?= $(prefix)/share/doc/conclave
 mandir       ?= $(prefix)/share/man
+libdir       ?= $(prefix)/lib
+includedir   ?= $(prefix)/include
 DESTDIR      ?=
 INSTALL      ?= install
 CLANG        ?= clang
 CLANG_FORMAT ?= clang-format
 PKG_CONFIG   ?= pkg-config
+OBJCOPY      ?= objcopy
 # The distribution's interpreter, because the distribution's pyzmq, msgpack and pytest are its modules.
 PYTHON       ?= /usr/bin/python3
 PYTEST_ARGS  ?=
@@ -84,7 +87,8 @@ sanitizer := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -
 
 # Asserts stay on: NDEBUG is never defined here.
 all_cppflags = -I. -D_GNU_SOURCE $(if $(MUTANTS),-DCONCLAVE_MUTANTS) $(PKG_CFLAGS) $(CPPFLAGS)
-all_cflags   = -std=c11 -pthread $(WARNINGS) $(sanitizer) $(CFLAGS)
+# Position-independent and hidden, so that the same objects make the shared library; it costs the programs nothing.
+all_cflags   = -std=c11 -pthread -fPIC -fvisibility=hidden $(WARNINGS) $(sanitizer) $(CFLAGS)
 all_ldflags  = -pthread -Wl,--as-needed $(sanitizer) $(CFLAGS) $(LDFLAGS)
 compile      = $(CC) $(all_cppflags) $(all_cflags) -MMD -MP
 
@@ -122,7 +126,7 @@ headers  := $(wildcard shared/*/*.h shared/*/*/*.h nodes/*.h nodes/*/*.h nodes/*
 c_files  := $(wildcard shared/*/*.c nodes/*.c nodes/*/*.c nodes/*/*/*.c broker/*.c clients/*.c clients/*/*.c tests/*/*.c)
 
 .PHONY: all
-all: $(programs) ## build the three programs into build/VARIANT/bin
+all: $(programs) lib ## build the three programs into build/VARIANT/bin, and libconclave into build/VARIANT/lib
 
 # --- Compiling and linking ----------------------------------------------------------------------
 
@@ -174,6 +178,31 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call objs,$(unit_helpers)) $(call lib,$(L
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(CMOCKA_LIBS) $(PKG_LIBS) -lmpfr -lm
 .SECONDARY:
+
+# libconclave: what clients/library/conclave.h says, and what that needs. One object with all other names made local, so
+# that a program that links it statically meets none of them.
+library_version := $(shell sed -n 's/^.define CONCLAVE_VERSION "\(.*\)"/\1/p' shared/base/version.h)
+library_soname  := libconclave.so.0
+library_shared  := $(B)/lib/libconclave.so.$(library_version)
+library_static  := $(B)/lib/libconclave.a
+library_made    := $(library_shared) $(library_static) $(B)/lib/conclave.pc
+library_needs    = $(eval library_needs := $(shell $(PKG_CONFIG) --libs libzmq libsodium nettle jansson $(word 3,$(packages))) $(shell $(PKG_CONFIG) --libs gmp 2>/dev/null || echo -lgmp) -lz -lm)$(library_needs)
+.PHONY: lib
+lib: $(library_made) ## libconclave, shared and static, into build/VARIANT/lib
+$(B)/lib/conclave-whole.o: $(call objs,$(wildcard clients/library/*.c)) $(call lib,clients snapshot tasks core bus wire base)
+	@mkdir -p $(@D); $(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -r -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+$(library_static): $(B)/lib/conclave-whole.o
+	@$(call say,AR,$@)
+	$(Q)rm -f $@ && $(OBJCOPY) --wildcard --keep-global-symbol="conclave_*" $< $(B)/lib/conclave.o && $(AR) rcs $@ $(B)/lib/conclave.o
+$(library_shared): $(B)/lib/conclave-whole.o clients/library/libconclave.map
+	@$(call say,LINK,$@)
+	$(Q)$(CC) $(all_ldflags) -shared -Wl,-soname,$(library_soname) -Wl,--version-script,clients/library/libconclave.map -Wl,-z,defs -o $@ $< $(library_needs)
+	$(Q)ln -sf $(@F) $(B)/lib/$(library_soname) && ln -sf $(library_soname) $(B)/lib/libconclave.so
+$(B)/lib/conclave.pc: clients/library/conclave.pc.in Makefile shared/base/version.h $(B)/flags
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|' \
+	  -e 's|@version@|$(library_version)|; s|@private@|$(library_needs)|' $< >$@
 
 # Libraries that a test loads into a program before all others, to stand in for the C library. No sanitizers: these want to
 # be loaded first themselves.
@@ -499,18 +528,35 @@ $(foreach s,1 8,$(eval $(call man_section,$(s))))
 
 # from:to:mode, read by install and uninstall alike.
 INSTALLED := $(foreach p,$(PROGRAMS),$(B)/bin/$(p):$(bindir)/$(p):755) \
-             $(foreach m,$(man_pages),$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
-             $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE),$(d):$(docdir)/$(d):644) $(PACKAGED)
+             $(foreach m,$(man_pages) clients/library/conclave.3,$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
+             $(library_shared):$(libdir)/$(notdir $(library_shared)):644 \
+             $(library_static):$(libdir)/libconclave.a:644 \
+             clients/library/conclave.h:$(includedir)/conclave.h:644 \
+             $(B)/lib/conclave.pc:$(libdir)/pkgconfig/conclave.pc:644 \
+             $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE SECURITY.md),$(d):$(docdir)/$(d):644) $(PACKAGED)
 field = $(word $(2),$(subst :, ,$(1)))
+
+# The Python client (clients/python): pure Python, also for who installs by hand: make wheel, then pip install the file.
+.PHONY: wheel
+wheel: ## the Python client as a wheel, into build/VARIANT/python
+	@sh tests/tools/deps.sh python
+	$(Q)rm -rf $(B)/python && mkdir -p $(B)/python/tree
+	$(Q)cp -r clients/python/pyproject.toml clients/python/README.md clients/python/src $(B)/python/tree
+	$(Q)sed -i 's/^version = .*/version = "$(library_version)"/' $(B)/python/tree/pyproject.toml
+	$(Q)rm -rf $(B)/python/tree/src/*/__pycache__ && cd $(B)/python/tree && $(PYTHON) -m build --wheel --no-isolation --outdir .. . >../build.log 2>&1 || { cat ../build.log >&2; exit 1; }
+	@ls $(B)/python/*.whl
 
 .PHONY: man install uninstall
 man: $(man_pages) ## the manual pages, into build/VARIANT/man
 
+library_links := $(library_soname) libconclave.so
 install: all man ## into $(DESTDIR)$(prefix)
 	$(foreach i,$(INSTALLED),$(Q)$(INSTALL) -D -m $(call field,$(i),3) $(call field,$(i),1) '$(DESTDIR)$(call field,$(i),2)'$(newline))
+	$(foreach l,$(library_links),$(Q)ln -sf $(notdir $(library_shared)) '$(DESTDIR)$(libdir)/$(l)'$(newline))
 
 uninstall: ## what install put there
 	$(foreach i,$(INSTALLED),$(Q)rm -f '$(DESTDIR)$(call field,$(i),2)'$(newline))
+	$(foreach l,$(library_links),$(Q)rm -f '$(DESTDIR)$(libdir)/$(l)'$(newline))
 	$(Q)rmdir '$(DESTDIR)$(docdir)/docs' '$(DESTDIR)$(docdir)' 2>/dev/null || true
 
 define newline

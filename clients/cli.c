@@ -8,75 +8,41 @@
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
-#include "shared/bus/bus.h"
 
 void *cli_context(struct cli *cli)
 {
-    if (!cli->context)
-        cli->context = bus_open();
-    return cli->context;
+    return connection_context(&cli->connection);
 }
 
 void cli_use_dir(struct cli *cli, const char *dir)
 {
-    cli->access = NULL;
-    cli->dir = dir;
-}
-
-/* Brokers that no option names are those of the key file. */
-static void find_entry(struct cli *cli)
-{
-    const struct access *access;
-    char why[TEXT_MAX], list[ACCESS_BROKERS_MAX * ACCESS_ADDRESS_MAX] = BROKER_DEFAULT;
-    size_t len = 0;
-    entry_clear(&cli->entry);
-    if (cli->insecure)
-        entry_without_keys(&cli->entry);
-    else
-        entry_find(cli->access, cli->dir, &cli->entry);
-    access = cli->entry.access;
-    if (cli->brokers.n)
-        return;
-    for (size_t i = 0; access && i < access->n_brokers; i++)
-        len += text_format(list + len, sizeof list - len, "%s%s", i ? "," : "", access->brokers[i]);
-    if (!addresses_parse(list, &cli->brokers, why))
-        return;
-    cli->entry.error = ERR_MALFORMED;
-    text_add(&cli->entry.why, "%s: %s", cli->entry.path, why);
-    (void)addresses_parse(BROKER_DEFAULT, &cli->brokers, why);
+    cli->connection.access = NULL;
+    cli->connection.dir = dir;
 }
 
 struct client *cli_client(struct cli *cli)
 {
-    if (!cli->client) {
-        find_entry(cli);
-        cli->client = client_new(cli_context(cli), &cli->brokers, &cli->entry);
-    }
-    return cli->client;
+    return connection_client(&cli->connection);
 }
 
 void cli_forget_key(struct cli *cli)
 {
-    client_destroy(&cli->client);
-    entry_clear(&cli->entry);
+    connection_forget_key(&cli->connection);
 }
 
 void cli_close(struct cli *cli)
 {
-    cli_forget_key(cli);
-    if (cli->context)
-        bus_close(cli->context);
-    cli->context = NULL;
+    connection_close(&cli->connection);
 }
 
 uint64_t cli_deadline_us(const struct cli *cli)
 {
-    return clock_now_us() + cli->timeout_us;
+    return connection_deadline_us(&cli->connection);
 }
 
 uint64_t cli_wait_deadline_us(const struct cli *cli)
 {
-    return clock_now_us() + (cli->timeout_given ? cli->timeout_us : TIME_NEVER_US);
+    return clock_now_us() + (cli->timeout_given ? cli->connection.timeout_us : TIME_NEVER_US);
 }
 
 static void write_line(const char *format, va_list args)
@@ -119,85 +85,41 @@ int cli_interrupted(void)
     return 128 + interrupt_seen();
 }
 
-int cli_outcome_code(int outcome)
+int cli_told(struct cli *cli, int code)
 {
-    switch (outcome) {
-    case ERR_TIMEOUT:
-        return EXIT_TIMEOUT;
-    case ERR_REFUSED:
-        return EXIT_KEY_REFUSED;
-    case ERR_MALFORMED:
-        return EXIT_USAGE;
-    default:
-        return EXIT_UNREACHABLE;
-    }
+    if (code && cli->connection.reason.len)
+        cli_fail(code, "%s", cli->connection.reason.at);
+    return code;
 }
 
 int cli_explain(struct cli *cli, int outcome)
 {
-    if (outcome == ERR_INTERRUPTED)
-        return cli_interrupted();
-    return cli_fail(cli_outcome_code(outcome), "%s", client_reason(cli->client));
+    return cli_told(cli, connection_explain(&cli->connection, outcome));
 }
 
-int cli_refusal_code(const struct message *reply)
+int cli_expect(struct cli *cli, const struct message *reply, enum message_type expected)
 {
-    static const struct {
-        const char *code;
-        int exit;
-    } codes[] = {{"quota", EXIT_ENVIRONMENT},
-                 {"invalid", EXIT_USAGE},
-                 {"too_costly", EXIT_USAGE},
-                 {"malformed", EXIT_USAGE},
-                 {"not_found", EXIT_NOT_FOUND},
-                 {"forgotten", EXIT_NOT_FOUND},
-                 {"not_kept", EXIT_NOT_FOUND},
-                 {"unavailable", EXIT_UNREACHABLE},
-                 {"not_coordinator", EXIT_UNREACHABLE},
-                 {"disk_full", EXIT_UNREACHABLE},
-                 {"forbidden", EXIT_KEY_REFUSED},
-                 {"unsigned", EXIT_KEY_REFUSED},
-                 {"key_unknown", EXIT_KEY_REFUSED}};
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        if (slice_equals(reply->as.error.code, codes[i].code))
-            return codes[i].exit;
-    return EXIT_FAILED;
-}
-
-int cli_expect(const struct message *reply, enum message_type expected)
-{
-    char room[TEXT_MAX];
-    if (reply->type == expected)
-        return EXIT_OK;
-    if (reply->type == MESSAGE_ERROR)
-        return cli_fail(cli_refusal_code(reply), "%s",
-                        text_escape(room, sizeof room, reply->as.error.reason));
-    return cli_fail(EXIT_FAILED, "the answer is %s instead of %s", message_name(reply->type),
-                    message_name(expected));
+    return cli_told(cli, connection_expect(&cli->connection, reply, expected));
 }
 
 int cli_ask(struct cli *cli, struct message *request, enum message_type expected,
             struct message **reply)
 {
-    return cli_change(cli, request, expected, NULL, reply);
+    return cli_told(cli, connection_ask(&cli->connection, request, expected, reply));
+}
+
+int cli_changed(struct cli *cli, int code, const char *key)
+{
+    cli_told(cli, code);
+    if (code && cli->connection.unanswered)
+        cli_note("it may still take effect; to be sure that it does so once: --key %s", key);
+    return code;
 }
 
 int cli_change(struct cli *cli, struct message *request, enum message_type expected,
                const char *key, struct message **reply)
 {
-    struct message *got = NULL;
-    int error = client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, cli_deadline_us(cli), &got);
-    if (error) {
-        int code = cli_explain(cli, error);
-        if (key)
-            cli_note("it may still take effect; to be sure that it does so once: --key %s", key);
-        return code;
-    }
-    int code = cli_expect(got, expected);
-    if (code)
-        message_drop(&got);
-    *reply = got;
-    return code;
+    return cli_changed(cli, connection_ask(&cli->connection, request, expected, reply), key);
 }
 
 void cli_print_json(const struct cli *cli, json_t *value)

@@ -5,25 +5,16 @@
 
 #include <jansson.h>
 
-#include "clients/ask/client.h"
+#include "clients/ask/connection.h"
 #include "clients/ask/jobspec.h"
-#include "shared/base/error.h"
 #include "shared/base/options.h"
 
-#define BROKER_DEFAULT "tcp://127.0.0.1:7000"
-
 struct cli {
-    struct addresses brokers; /* of --broker; else none, until cli_client() asks the key file */
-    const char *access, *dir; /* where the key is: --access, --dir */
-    bool insecure;            /* use none */
-    struct entry entry;       /* with the client */
-    uint64_t timeout_us;
-    bool timeout_given; /* else it is the default */
+    struct conclave connection; /* where the cluster is, and with which key: --broker, --access,
+                                   --dir, --insecure, --timeout */
+    bool timeout_given;         /* else it is the default */
     bool json;
     bool json_lines; /* one value a line, whatever stdout is */
-
-    void *context;         /* ZeroMQ's, and */
-    struct client *client; /* the client: opened when first asked for */
 };
 
 /* A command: one row of the table in commands.c. A name of two words is a member of a family. */
@@ -72,28 +63,29 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Adds a line to an array of them, for an answer in JSON. */
 void cli_add_line(json_t *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The exit code of a call's outcome. */
-int cli_outcome_code(int outcome);
+/* Says on stderr what the connection has to say of a code that is not EXIT_OK, unless a signal is
+ * the reason; returns the code. */
+int cli_told(struct cli *cli, int code);
 
 /* Explains why a call came to nothing; returns the exit code. */
 int cli_explain(struct cli *cli, int outcome);
-
-/* Returns the exit code that an `error` answer stands for, without a word. */
-int cli_refusal_code(const struct message *reply);
 
 /* Asks patiently; takes the request. EXIT_OK and an answer of that type (caller drops), or an exit
  * code after one line on stderr. */
 int cli_ask(struct cli *cli, struct message *request, enum message_type expected,
             struct message **reply);
 
-/* The same for a change that a key makes idempotent: when no answer came, it may have taken effect,
- * and the person is told the key. */
+/* What came of a change that a key makes idempotent: when no answer came, it may have taken effect,
+ * and the person is told the key. Returns the code. */
+int cli_changed(struct cli *cli, int code, const char *key);
+
+/* Asks for such a change. */
 int cli_change(struct cli *cli, struct message *request, enum message_type expected,
                const char *key, struct message **reply);
 
 /* The same for an answer that a call of CLIENT_ONCE or a submission brought: refusals and strangers
  * explained. */
-int cli_expect(const struct message *reply, enum message_type expected);
+int cli_expect(struct cli *cli, const struct message *reply, enum message_type expected);
 
 /* Prints one JSON value and a line end; takes it. Indented on a terminal. */
 void cli_print_json(const struct cli *cli, json_t *value);

@@ -12,6 +12,7 @@
 #include "shared/base/memory.h"
 #include "shared/base/text.h"
 #include "shared/base/version.h"
+#include "shared/bus/bus.h"
 
 static struct {
     const char *broker, *access, *dir;
@@ -129,15 +130,17 @@ static int no_command(int argc, char **argv)
 static int run(const struct command *command, int n_words, char **words)
 {
     char why[TEXT_MAX];
-    struct cli cli = {.timeout_us = options.timeout_us,
+    struct cli cli = {.connection = {.access = options.access,
+                                     .dir = options.dir,
+                                     .insecure = options.insecure,
+                                     .timeout_us = options.timeout_us,
+                                     .make_context = bus_open,
+                                     .end_context = bus_close},
                       .json = options.json,
-                      .access = options.access,
-                      .dir = options.dir,
-                      .insecure = options.insecure,
                       .timeout_given = options.timeout_us};
     if (!cli.timeout_given)
-        cli.timeout_us = CLIENT_TIMEOUT_DEFAULT_MS * MS_US;
-    if (options.broker && addresses_parse(options.broker, &cli.brokers, why))
+        cli.connection.timeout_us = CLIENT_TIMEOUT_DEFAULT_MS * MS_US;
+    if (options.broker && addresses_parse(options.broker, &cli.connection.brokers, why))
         return cli_fail(EXIT_USAGE, "%s", why);
     interrupt_open();
 

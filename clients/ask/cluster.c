@@ -8,7 +8,7 @@
 static struct message *ask_broker(struct cli *cli, const struct address *broker, uint64_t within_us)
 {
     struct addresses only = {.n = 1, .at = {*broker}};
-    struct client *client = client_new(cli_context(cli), &only, &cli->entry);
+    struct client *client = client_new(cli_context(cli), &only, &cli->connection.entry);
     struct message *reply = NULL;
     int error = client_ask(client, message_new(MESSAGE_BROKER_GET), CLIENT_ONCE, 0,
                            clock_now_us() + within_us, &reply);
@@ -30,7 +30,7 @@ int cluster_take_status(struct cluster_view *view, const struct client *client, 
         view->status = reply;
     else if (reply->type == MESSAGE_ERROR) {
         text_add(&view->reason, "%s", text_escape(room, sizeof room, reply->as.error.reason));
-        refusal = cli_refusal_code(reply);
+        refusal = refusal_code(reply);
     } else
         text_add(&view->reason, "the answer is %s instead of status", message_name(reply->type));
     if (!view->outcome && !view->status) {
@@ -38,7 +38,7 @@ int cluster_take_status(struct cluster_view *view, const struct client *client, 
         view->outcome = ERR_UNAVAILABLE;
     }
     if (view->outcome == ERR_REFUSED || view->outcome == ERR_MALFORMED)
-        return cli_outcome_code(view->outcome);
+        return outcome_code(view->outcome);
     if (view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
         return EXIT_UNREACHABLE;
     return refusal == EXIT_UNREACHABLE && view->status ? EXIT_OK : refusal;
@@ -50,13 +50,13 @@ int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
     *view = (struct cluster_view){0};
     int outcome = client_ask(cli_client(cli), message_new(MESSAGE_STATUS_GET), CLIENT_ONCE, 0,
                              clock_now_us() + within_us, &reply);
-    int code = cluster_take_status(view, cli->client, outcome, reply);
+    int code = cluster_take_status(view, cli->connection.client, outcome, reply);
     /* What is about the key, no other broker changes. */
     if (code == EXIT_ENVIRONMENT || code == EXIT_KEY_REFUSED || code == EXIT_USAGE ||
         view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
         return code;
-    for (size_t i = 0; i < cli->brokers.n; i++)
-        view->brokers[i] = ask_broker(cli, &cli->brokers.at[i], within_us);
+    for (size_t i = 0; i < cli->connection.brokers.n; i++)
+        view->brokers[i] = ask_broker(cli, &cli->connection.brokers.at[i], within_us);
     return view->status ? EXIT_OK : EXIT_UNREACHABLE;
 }
 

@@ -2,17 +2,9 @@
 
 #include <inttypes.h>
 
-#include "clients/ask/job_inputs.h"
-#include "clients/show/render.h"
-
-static void add_inputs(struct message *request, const struct job_inputs *inputs)
-{
-    struct wire_submit *body = &request->as.submit;
-    body->inputs.at = message_room(request, inputs->n, sizeof *body->inputs.at);
-    for (size_t i = 0; i < inputs->n; i++)
-        if (inputs->at[i].value) /* without integers there is none */
-            body->inputs.at[body->inputs.n++].value = inputs->at[i].value;
-}
+#include "clients/ask/connection.h"
+#include "clients/ask/job_row.h"
+#include "shared/base/limits.h"
 
 static void add_values(struct message *request, const struct submission *submission)
 {
@@ -20,22 +12,6 @@ static void add_values(struct message *request, const struct submission *submiss
     body->inputs.at = message_room(request, submission->n_values, sizeof *body->inputs.at);
     for (; body->inputs.n < submission->n_values; body->inputs.n++)
         body->inputs.at[body->inputs.n].value = submission->values[body->inputs.n];
-}
-
-int submission_prepare(struct submission *submission, struct cli *cli)
-{
-    struct jobspec *spec = &submission->spec;
-    struct text argument = {0}, why = {0};
-    struct plan plan;
-    if (!spec->inputs)
-        return EXIT_OK;
-    int code = job_inputs_upload(cli, spec->inputs, &argument);
-    if (code)
-        return code;
-    if (plan_parse(&plan, slice_of(spec->kind), slice_of(argument.at), &why))
-        return cli_fail(EXIT_USAGE, "%s", why.at);
-    text_format(spec->spec, sizeof spec->spec, "%s", argument.at);
-    return EXIT_OK;
 }
 
 static void submit(struct submission *submission, struct client *client)
@@ -46,8 +22,6 @@ static void submit(struct submission *submission, struct client *client)
     body->key = message_text(request, submission->key);
     body->kind = message_text(request, submission->spec.kind);
     body->spec = message_text(request, submission->spec.spec);
-    if (submission->spec.inputs)
-        add_inputs(request, submission->spec.inputs);
     if (submission->n_values)
         add_values(request, submission);
     if (submission->plan)
@@ -79,12 +53,6 @@ const struct wire_job_row *submission_row(const struct submission *submission)
     return submission->last ? &submission->last->as.job.jobs.at[0] : NULL;
 }
 
-void submission_clear(struct submission *submission)
-{
-    message_drop(&submission->last);
-    jobspec_clear(&submission->spec);
-}
-
 static void end(struct submission *submission, int exit_code, const char *reason)
 {
     submission->ended = true;
@@ -105,7 +73,7 @@ static void take_outcome(struct submission *submission, struct client *client, i
         end(submission, EXIT_TIMEOUT, "");
         return;
     }
-    end(submission, cli_outcome_code(outcome), client_reason(client));
+    end(submission, outcome_code(outcome), client_reason(client));
 }
 
 static void take_error(struct submission *submission, struct client *client,
@@ -115,7 +83,7 @@ static void take_error(struct submission *submission, struct client *client,
     if (slice_equals(reply->as.error.code, "not_found") && submission->key[0])
         submit(submission, client);
     else
-        end(submission, cli_refusal_code(reply),
+        end(submission, refusal_code(reply),
             text_escape(room, sizeof room, reply->as.error.reason));
 }
 
@@ -130,7 +98,7 @@ static void take_job(struct submission *submission, struct client *client)
         text_add(&submission->reason, "the key belongs to another job: %s computes %s",
                  job_id_text(row->job, id), jobspec_label(row->kind, row->spec, label));
         end(submission, EXIT_USAGE, "");
-    } else if (submission->no_wait || render_job_is_finished(row)) {
+    } else if (submission->no_wait || job_is_finished(row)) {
         end(submission, EXIT_OK, "");
     } else {
         wait_for_it(submission, client);

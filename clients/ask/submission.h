@@ -9,8 +9,10 @@
 #ifndef CONCLAVE_CLIENTS_SUBMISSION_H
 #define CONCLAVE_CLIENTS_SUBMISSION_H
 
-#include "clients/cli.h"
+#include "clients/ask/client.h"
 #include "clients/ask/jobspec.h"
+
+struct cli;
 
 struct submission {
     struct jobspec spec;
@@ -18,7 +20,7 @@ struct submission {
     bool no_wait;                /* accepted is the end */
     const char *plan;            /* borrowed; NULL: whichever is faster */
     bool commands;               /* it needs a key that may run commands */
-    job_id_t values[INPUTS_MAX]; /* stored values that it names, beside those of spec.inputs */
+    job_id_t values[INPUTS_MAX]; /* stored values that it names */
     size_t n_values;
     uint64_t poll_us; /* how often to hear of progress */
     uint64_t deadline_us;

@@ -169,7 +169,7 @@ static int take_answer(struct upload *upload, struct client_call *call, bool *ag
         *again = true;
         return EXIT_OK;
     }
-    int code = cli_expect(call->reply, MESSAGE_VALUE_CHUNK_TAKEN);
+    int code = cli_expect(upload->cli, call->reply, MESSAGE_VALUE_CHUNK_TAKEN);
     if (!code)
         upload->acknowledged += bytes->len;
     return code;
@@ -215,7 +215,7 @@ static int end(struct upload *upload, bool *again)
         message_drop(&reply);
         return EXIT_OK;
     }
-    int code = cli_expect(reply, MESSAGE_VALUE);
+    int code = cli_expect(upload->cli, reply, MESSAGE_VALUE);
     if (code) {
         message_drop(&reply);
         return code;

@@ -106,7 +106,7 @@ static int take_funded(struct load *load, bool last)
             return cli_interrupted();
         for (struct client_call *call; (call = client_finished(load->client));) {
             int code = call->outcome ? cli_explain(load->cli, call->outcome)
-                                     : cli_expect(call->reply, MESSAGE_BANK_ACCOUNT);
+                                     : cli_expect(load->cli, call->reply, MESSAGE_BANK_ACCOUNT);
             client_call_drop(&call);
             load->in_flight--;
             if (code)

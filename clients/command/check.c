@@ -66,7 +66,7 @@ static int check_supervised(const struct cli *cli, int code, struct text *line)
 {
     char trouble[TEXT_MAX];
     bool runs;
-    json_t *supervised = supervised_find(options.dir, &cli->brokers);
+    json_t *supervised = supervised_find(options.dir, &cli->connection.brokers);
     for (size_t at = 0; supervised_next(supervised, &at, trouble, &runs);) {
         text_add(line, "%s%s", line->len ? "; " : "", trouble);
         if (!runs && !options.quorum && code == EXIT_OK)
@@ -84,7 +84,7 @@ int check_run(struct cli *cli, int n_words, char **words)
     if (code)
         return code;
     if (options.dir)
-        cli->dir = options.dir;
+        cli->connection.dir = options.dir;
     code = cluster_look(cli, CLIENT_UNREACHABLE_MS * MS_US + SECOND_US, &view);
     if (view.outcome == ERR_INTERRUPTED)
         code = cli_interrupted();

@@ -53,7 +53,7 @@ int init_run(struct cli *cli, int n_words, char **words)
     int error = client_ask(cli_client(cli), request, CLIENT_ONCE, 0, deadline_us, &reply);
     if (error)
         return cli_explain(cli, error);
-    code = cli_expect(reply, MESSAGE_INITED);
+    code = cli_expect(cli, reply, MESSAGE_INITED);
     if (!code)
         show(cli, &reply->as.inited);
     message_drop(&reply);

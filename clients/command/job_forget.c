@@ -60,7 +60,7 @@ static int check_job(struct cli *cli, job_id_t job)
         return code;
     if (reply->as.job.jobs.n != 1)
         code = cli_fail(EXIT_FAILED, "the answer is not about one job");
-    else if (!render_job_is_finished(&reply->as.job.jobs.at[0]))
+    else if (!job_is_finished(&reply->as.job.jobs.at[0]))
         code = cli_fail(EXIT_USAGE, "job %s is not finished: cancel it first; nothing is forgotten",
                         job_id_text(job, id));
     message_drop(&reply);
@@ -87,7 +87,7 @@ static int choose_words(struct cli *cli, int n_words, char **words, struct chose
 
 static bool is_meant(const struct wire_job_row *row, uint64_t now_ms)
 {
-    if (!render_job_is_finished(row))
+    if (!job_is_finished(row))
         return false;
     return options.older_us == OLDER_UNSET || row->finished_ms + options.older_us / MS_US < now_ms;
 }

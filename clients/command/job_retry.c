@@ -30,7 +30,7 @@ static int check(const struct wire_job_row *row)
     job_id_text(row->job, id);
     if (!tasks_are(row))
         return cli_fail(EXIT_USAGE, "job %s has operations, no tasks; submit it again", id);
-    if (!render_job_is_finished(row))
+    if (!job_is_finished(row))
         return cli_fail(EXIT_USAGE, "job %s is not finished; `conclave job wait %s` waits for it",
                         id, id);
     if (row->tasks.at[0].done == row->tasks.at[0].total)

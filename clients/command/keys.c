@@ -77,7 +77,7 @@ static int one_name(int n_words)
 int keys_init_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX] = "";
-    struct addresses brokers = cli->brokers;
+    struct addresses brokers = cli->connection.brokers;
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
@@ -167,7 +167,7 @@ static int rotate_front(struct cli *cli, int n_words, char **words)
     char why[TEXT_MAX] = "";
     int code = cli_no_words(n_words, words);
     if (!code)
-        code = explain(keyring_rotate_front(options.dir, &cli->brokers, why), why);
+        code = explain(keyring_rotate_front(options.dir, &cli->connection.brokers, why), why);
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:[s]}", "rotated", "front"));
     else if (!code)

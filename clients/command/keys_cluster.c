@@ -14,8 +14,8 @@
 
 static bool anybody_listens(struct cli *cli)
 {
-    for (size_t i = 0; i < cli->brokers.n; i++)
-        if (knock_listens(&cli->brokers.at[i]))
+    for (size_t i = 0; i < cli->connection.brokers.n; i++)
+        if (knock_listens(&cli->connection.brokers.at[i]))
             return true;
     return false;
 }
@@ -26,7 +26,7 @@ static int ask(struct cli *cli, struct message *request, struct message **reply,
     *reply = NULL;
     int error =
         client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, clock_now_us() + ASK_US, reply);
-    int code = error ? cli_explain(cli, error) : cli_expect(*reply, MESSAGE_ACCESS);
+    int code = error ? cli_explain(cli, error) : cli_expect(cli, *reply, MESSAGE_ACCESS);
     *answered = !error;
     if (code)
         message_drop(reply);
@@ -39,10 +39,10 @@ int keys_fetch(struct cli *cli, const char *dir, bool *runs)
     bool answered;
     *runs = false;
     char why[TEXT_MAX] = "";
-    if (!cli->access && !cli->insecure)
+    if (!cli->connection.access && !cli->connection.insecure)
         cli_use_dir(cli, dir);
     cli_client(cli); /* with the key as it is before the change, and the brokers that it names */
-    if (cli->entry.error || cli->insecure || !anybody_listens(cli))
+    if (cli->connection.entry.error || cli->connection.insecure || !anybody_listens(cli))
         return EXIT_OK;
     int code = ask(cli, message_new(MESSAGE_ACCESS_GET), &reply, &answered);
     if (code && answered && code == EXIT_KEY_REFUSED)

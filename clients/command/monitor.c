@@ -117,15 +117,15 @@ static void watch(struct monitor *monitor, uint64_t now_us)
 
 static int refused(const struct monitor *monitor)
 {
-    const struct access *access = monitor->cli->entry.access;
+    const struct access *access = monitor->cli->connection.entry.access;
     if (door_admits(DOOR_feed, access->role))
         return cli_fail(
             EXIT_KEY_REFUSED,
             "the feed refused this key (%s of cluster %s): it was revoked, or has ended",
-            monitor->cli->entry.path, access->cluster);
+            monitor->cli->connection.entry.path, access->cluster);
     return cli_fail(EXIT_KEY_REFUSED,
                     "the feed is closed to this key (%s, role %s); it takes monitor or admin",
-                    monitor->cli->entry.path, role_name(access->role));
+                    monitor->cli->connection.entry.path, role_name(access->role));
 }
 
 static int loop(struct monitor *monitor)
@@ -169,7 +169,7 @@ int monitor_run(struct cli *cli, int n_words, char **words)
     monitor->cli = cli;
     monitor->drawn_us = clock_now_us();
     monitor->deadline_us = cli->timeout_given ? cli_deadline_us(cli) : UINT64_MAX;
-    subscription_open(&monitor->subscription, cli_context(cli), &cli->brokers, cli->entry.access,
+    subscription_open(&monitor->subscription, cli_context(cli), &cli->connection.brokers, cli->connection.entry.access,
                       monitor->drawn_us);
     code = loop(monitor);
     subscription_close(&monitor->subscription);

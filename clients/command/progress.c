@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "clients/command/commands.h"
+#include "clients/library/conclave.h"
 #include "shared/base/text.h"
 
 static struct {
@@ -41,7 +42,6 @@ static json_t *number(uint64_t value)
 int progress_set_run(struct cli *cli, int n_words, char **words)
 {
     uint64_t index, state;
-    struct message *reply = NULL;
     if (n_words != 2)
         return cli_fail(EXIT_USAGE, "a node and its state are needed, such as `progress set 3 17`");
     int code = parse_number("NODE", words[0], &index);
@@ -49,15 +49,11 @@ int progress_set_run(struct cli *cli, int n_words, char **words)
         code = parse_number("STATE", words[1], &state);
     if (code)
         return code;
-    struct message *request = message_new(MESSAGE_PROGRESS_SET);
-    request->as.progress_set.index = index;
-    request->as.progress_set.state = state;
-    code = cli_ask(cli, request, MESSAGE_PROGRESS, &reply);
+    code = cli_told(cli, conclave_progress_set(&cli->connection, index, state));
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:o, s:o}", "node", number(index), "state", number(state)));
     else if (!code)
         printf("%" PRIu64 "\n", state);
-    message_drop(&reply);
     return code;
 }
 
@@ -66,59 +62,47 @@ int progress_set_run(struct cli *cli, int n_words, char **words)
 int progress_snap_run(struct cli *cli, int n_words, char **words)
 {
     char key[JOB_KEY_TEXT_MAX];
-    struct message *reply = NULL;
+    uint64_t snapshot;
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
     code = cli_key(options.key, key);
     if (code)
         return code;
-    struct message *request = message_new(MESSAGE_PROGRESS_SNAP);
-    request->as.progress_snap.key = message_text(request, key);
-    code = cli_ask(cli, request, MESSAGE_PROGRESS, &reply);
+    code = cli_told(cli, conclave_progress_snap(&cli->connection, key, &snapshot));
     if (code)
         return code;
-    uint64_t snapshot = reply->as.progress.snapshot;
     if (cli->json)
         cli_print_json(cli, json_pack("{s:o, s:s}", "snapshot", number(snapshot), "key", key));
     else
         printf("%" PRIu64 "\n", snapshot);
-    message_drop(&reply);
     return EXIT_OK;
 }
 
 /* --- get --- */
 
-static int print_state(struct cli *cli, const struct wire_progress_get *asked,
-                       const struct wire_progress *got)
-{
-    if (cli->json)
-        cli_print_json(cli, json_pack("{s:o, s:o, s:o}", "node", number(asked->index), "snapshot",
-                                      asked->past ? number(asked->snapshot) : json_null(), "state",
-                                      got->found ? number(got->state) : json_null()));
-    else if (got->found)
-        printf("%" PRIu64 "\n", got->state);
-    else
-        printf("none\n");
-    return got->found ? EXIT_OK : EXIT_NOT_FOUND;
-}
-
 int progress_get_run(struct cli *cli, int n_words, char **words)
 {
-    struct wire_progress_get asked = {.past = options.snapshot};
-    struct message *reply = NULL;
+    uint64_t index, snapshot = 0, state = 0;
+    const uint64_t *past = options.snapshot ? &snapshot : NULL;
     if (n_words != 1)
         return cli_fail(EXIT_USAGE, "one node is needed, such as `progress get 3`");
-    int code = parse_number("NODE", words[0], &asked.index);
-    if (!code && asked.past)
-        code = parse_number("--snapshot", options.snapshot, &asked.snapshot);
+    int code = parse_number("NODE", words[0], &index);
+    if (!code && past)
+        code = parse_number("--snapshot", options.snapshot, &snapshot);
     if (code)
         return code;
-    struct message *request = message_new(MESSAGE_PROGRESS_GET);
-    request->as.progress_get = asked;
-    code = cli_ask(cli, request, MESSAGE_PROGRESS, &reply);
-    if (!code)
-        code = print_state(cli, &asked, &reply->as.progress);
-    message_drop(&reply);
+    code = conclave_progress_get(&cli->connection, index, past, &state);
+    bool none = code == EXIT_NOT_FOUND && !cli->connection.unanswered;
+    if (code && !none)
+        return cli_told(cli, code);
+    if (cli->json)
+        cli_print_json(cli, json_pack("{s:o, s:o, s:o}", "node", number(index), "snapshot",
+                                      past ? number(snapshot) : json_null(), "state",
+                                      none ? json_null() : number(state)));
+    else if (none)
+        printf("none\n");
+    else
+        printf("%" PRIu64 "\n", state);
     return code;
 }

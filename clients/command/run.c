@@ -89,7 +89,7 @@ static int run_job(struct cli *cli, struct jobspec *spec)
         !mkdtemp(dir))
         return cli_fail(EXIT_FAILED, "no temporary directory could be made: %s", strerror(errno));
     config.dir = dir;
-    config.insecure = cli->insecure;
+    config.insecure = cli->connection.insecure;
     code = in_directory(cli, spec);
     local_remove(dir); /* the supervisor did, unless it never began or was killed */
     return code;

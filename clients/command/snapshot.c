@@ -84,7 +84,7 @@ int snapshot_take_run(struct cli *cli, int n_words, char **words)
                            cli_deadline_us(cli), &reply);
     if (error)
         return cli_explain(cli, error);
-    code = cli_expect(reply, MESSAGE_SNAPSHOT);
+    code = cli_expect(cli, reply, MESSAGE_SNAPSHOT);
     if (!code && reply->as.snapshot.heads.n != 1)
         code = cli_fail(EXIT_FAILED, "the answer names no snapshot");
     if (!code)

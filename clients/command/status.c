@@ -21,7 +21,7 @@ const struct option_spec status_options[] = {
 
 static void print_troubles(const struct cli *cli)
 {
-    json_t *supervised = supervised_find(dir, &cli->brokers),
+    json_t *supervised = supervised_find(dir, &cli->connection.brokers),
            *lines = supervised_troubles(supervised);
     for (size_t i = 0; i < json_array_size(lines); i++)
         printf("supervisor   %s\n", json_string_value(json_array_get(lines, i)));
@@ -113,7 +113,7 @@ static void print_keys(const struct cli *cli, const struct cluster_view *view)
         refused += rows[i].refused;
         forbidden += rows[i].forbidden;
     }
-    for (size_t i = 0; i < cli->brokers.n; i++) {
+    for (size_t i = 0; i < cli->connection.brokers.n; i++) {
         const struct message *answer = view->brokers[i];
         open += answer && answer->as.broker.insecure;
         refused += answer ? answer->as.broker.keys_refused : 0;
@@ -156,10 +156,10 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
     print_keys(cli, view);
     print_nodes(view);
     printf("\n");
-    for (size_t i = 0; i < cli->brokers.n; i++) {
+    for (size_t i = 0; i < cli->connection.brokers.n; i++) {
         char at[ADDRESS_TEXT_MAX];
         const struct message *answer = view->brokers[i];
-        printf("broker       %s ", address_text(&cli->brokers.at[i], at));
+        printf("broker       %s ", address_text(&cli->connection.brokers.at[i], at));
         if (answer)
             printf("passed on %" PRIu64 " requests, rejected %" PRIu64 ", dropped %" PRIu64
                    " answers\n",
@@ -180,14 +180,14 @@ int status_run(struct cli *cli, int n_words, char **words)
     if (code)
         return code;
     if (dir)
-        cli->dir = dir;
+        cli->connection.dir = dir;
     code = cluster_look(cli, CLIENT_UNREACHABLE_MS * MS_US + STATUS_US, &view);
     if (view.outcome == ERR_INTERRUPTED)
         code = cli_interrupted();
     else if (!cluster_nodes(&view, &rows, &n))
         code = cli_fail(code, "%s", view.reason.at);
     else if (cli->json)
-        cli_print_json(cli, status_json(&view, &cli->brokers, dir));
+        cli_print_json(cli, status_json(&view, &cli->connection.brokers, dir));
     else
         print_text(cli, &view);
     if (code == EXIT_UNREACHABLE && cluster_nodes(&view, &rows, &n))

@@ -131,7 +131,7 @@ static int settle(void)
 
 int up_run(struct cli *cli, int n_words, char **words)
 {
-    config.insecure = cli->insecure;
+    config.insecure = cli->connection.insecure;
     int code = cli_no_words(n_words, words);
     if (!code)
         code = prepare();

@@ -51,7 +51,7 @@ static char *token_path(const struct cli *cli)
 {
     if (options.token_file)
         return mem_string(options.token_file);
-    const char *key = cli->entry.path, *slash = strrchr(key, '/');
+    const char *key = cli->connection.entry.path, *slash = strrchr(key, '/');
     size_t size = strlen(key) + sizeof TOKEN_FILE + 1;
     if (!key[0])
         return NULL;
@@ -104,7 +104,7 @@ int web_run(struct cli *cli, int n_words, char **words)
         return code;
     struct web *web = mem_new(1, sizeof *web);
     web->cli = cli;
-    web->dir = cli->dir;
+    web->dir = cli->connection.dir;
     web->guard.open = !guard_is_loopback(options.bind);
     cli->json_lines = true;
     code = add_hosts(&web->guard);

@@ -144,11 +144,11 @@ int launch_wait(struct cli *cli, const struct supervisor_config *config, struct 
                 struct message **status, struct text *why)
 {
     uint64_t limit_us =
-                 cli->timeout_given ? cli->timeout_us : READY_US + config->nodes * READY_NODE_US,
+                 cli->timeout_given ? cli->connection.timeout_us : READY_US + config->nodes * READY_NODE_US,
              until_us = clock_now_us() + limit_us;
-    cli->brokers =
+    cli->connection.brokers =
         (struct addresses){.n = 1, .at = {{.host = "127.0.0.1", .port = (unsigned)config->port}}};
-    cli->insecure = config->insecure;
+    cli->connection.insecure = config->insecure;
     cli_use_dir(cli, config->dir);
     for (;;) {
         struct pollfd items[] = {{.fd = launch->pipe, .events = POLLIN},

@@ -102,7 +102,7 @@ int map_wait(struct cli *cli, job_id_t job, const struct map_wait *wait)
     if (!code)
         code = follow_job(cli, cluster, wait);
     /* Also when its outputs cannot be written here. */
-    bool finished = opened && render_job_is_finished(task_cluster_row(cluster));
+    bool finished = opened && job_is_finished(task_cluster_row(cluster));
     if (!code && !(code = conclude(cli, cluster, wait)) && wait->parts)
         code = parts_add_outputs(wait->parts, task_cluster_source(cluster));
     else if (code == EXIT_TIMEOUT || code >= 128 || (opened && !finished))

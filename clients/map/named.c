@@ -72,7 +72,7 @@ int named_each(struct cli *cli, void (*each)(void *context, const struct wire_va
 static const char *own_name(struct cli *cli)
 {
     (void)cli_client(cli); /* the key is read with it */
-    return cli->entry.access ? cli->entry.access->name : "";
+    return cli->connection.entry.access ? cli->connection.entry.access->name : "";
 }
 
 /* Leaves the newest. */

@@ -66,12 +66,12 @@ static int ask(struct task_cluster *cluster, struct message *request, uint64_t w
             text_add(why, "the job goes on, but --timeout is over");
         else
             text_add(why, "%s", client_reason(client));
-        return fail(cluster, cli_outcome_code(error), error);
+        return fail(cluster, outcome_code(error), error);
     }
     if ((*reply)->type == expected)
         return OK;
     if ((*reply)->type == MESSAGE_ERROR) {
-        cluster->exit_code = cli_refusal_code(*reply);
+        cluster->exit_code = refusal_code(*reply);
         text_add(why, "%s", text_escape(shown, sizeof shown, (*reply)->as.error.reason));
     } else {
         cluster->exit_code = EXIT_FAILED;
@@ -328,7 +328,7 @@ static int cluster_wait(void *context, struct text *why)
         if (error)
             break;
         draw(cluster);
-        error = render_job_is_finished(task_cluster_row(cluster)) ? finish(cluster, why)
+        error = job_is_finished(task_cluster_row(cluster)) ? finish(cluster, why)
                                                                   : take_segments(cluster, why);
     }
     bar_erase(&cluster->bar);
@@ -426,7 +426,7 @@ static int look(struct task_cluster *cluster, unsigned depth, struct text *why)
     }
     cluster->source.total = row->tasks.at[0].total;
     task_kept_begin(&cluster->kept, cluster->source.total, cluster->wants.streams);
-    cluster->finished = render_job_is_finished(row);
+    cluster->finished = job_is_finished(row);
     error = take_all(cluster, why);
     if (!error)
         error = open_list(cluster, why);

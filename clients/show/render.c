@@ -199,12 +199,6 @@ void render_operation_text(const struct wire_trace_row *row, struct text *out)
         text_add(out, "%s%s", i ? sign : "", operand_text(&row->operands.at[i], at));
 }
 
-bool render_job_is_finished(const struct wire_job_row *row)
-{
-    return slice_equals(row->state, "done") || slice_equals(row->state, "failed") ||
-           slice_equals(row->state, "cancelled");
-}
-
 static void show(FILE *out, const char *name, struct slice text)
 {
     char room[TEXT_MAX];

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "clients/ask/job_row.h"
 #include "shared/base/text.h"
 #include "shared/wire/message.h"
 
@@ -45,7 +46,5 @@ void render_operation_text(const struct wire_trace_row *row, struct text *out);
  * name that a person gave it (NULL: none), stand in its stored value. */
 void render_job_text(const struct wire_job_row *row, const char *given, const struct slice *name,
                      FILE *out);
-
-bool render_job_is_finished(const struct wire_job_row *row);
 
 #endif

@@ -44,7 +44,7 @@ void timing_text(const struct wire_job *answer, FILE *out)
         return;
     }
     fprintf(out, "%-12s%.3f s%s\n", "time", (double)total / 1e6,
-            render_job_is_finished(row) ? "" : " so far");
+            job_is_finished(row) ? "" : " so far");
     for (size_t i = 0; i < answer->timing.n; i++) {
         char phase[4 * PHASE_NAME_MAX + 1];
         line(out, text_escape(phase, sizeof phase, answer->timing.at[i].phase),

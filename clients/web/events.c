@@ -110,7 +110,7 @@ void events_take_look(struct events *events, const struct look *look)
     events->at_once = events->at_once || !look->view.status;
     if (events->streams)
         renew(events, &events->status, "status",
-              status_json(&look->view, &events->web->cli->brokers, events->web->dir));
+              status_json(&look->view, &events->web->cli->connection.brokers, events->web->dir));
 }
 
 void events_turn(struct events *events, uint64_t now_us)

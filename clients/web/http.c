@@ -363,19 +363,19 @@ bool request_failed(struct request *request, const struct client_call *call,
                     enum message_type expected)
 {
     char code[4 * JOB_KIND_MAX + 1], room[TEXT_MAX];
-    int exit_code = cli_outcome_code(call->outcome);
+    int exit_code = outcome_code(call->outcome);
     if (call->outcome) {
         request_error(request, status_of(exit_code),
                       exit_code == EXIT_TIMEOUT       ? "timeout"
                       : exit_code == EXIT_KEY_REFUSED ? "forbidden"
                                                       : "unavailable",
-                      exit_code, "%s", client_reason(request->web->cli->client));
+                      exit_code, "%s", client_reason(request->web->cli->connection.client));
         return true;
     }
     if (call->reply->type == expected)
         return false;
     if (call->reply->type == MESSAGE_ERROR) {
-        exit_code = cli_refusal_code(call->reply);
+        exit_code = refusal_code(call->reply);
         request_error(request, status_of(exit_code),
                       text_escape(code, sizeof code, call->reply->as.error.code), exit_code, "%s",
                       text_escape(room, sizeof room, call->reply->as.error.reason));

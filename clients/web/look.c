@@ -33,7 +33,7 @@ static void take_status(struct waiter *waiter, struct client_call *call)
 {
     struct look *look = (struct look *)waiter;
     look->next_code =
-        cluster_take_status(&look->next, look->web->cli->client, call->outcome, call->reply);
+        cluster_take_status(&look->next, look->web->cli->connection.client, call->outcome, call->reply);
     call->reply = NULL;
     client_call_drop(&call);
     end(look);
@@ -52,7 +52,7 @@ static void take_broker(struct waiter *waiter, struct client_call *call)
 
 void look_init(struct look *look, struct web *web)
 {
-    const struct addresses *brokers = &web->cli->brokers;
+    const struct addresses *brokers = &web->cli->connection.brokers;
     look->waiter.take = take_status;
     look->web = web;
     look->n_brokers = brokers->n;
@@ -61,7 +61,7 @@ void look_init(struct look *look, struct web *web)
         struct addresses *only = mem_new(1, sizeof *only);
         *only = (struct addresses){.n = 1, .at = {brokers->at[i]}};
         look->brokers[i] = (struct look_broker){{take_broker}, web, i, NULL, only};
-        look->brokers[i].client = client_new(cli_context(web->cli), only, &web->cli->entry);
+        look->brokers[i].client = client_new(cli_context(web->cli), only, &web->cli->connection.entry);
     }
 }
 
@@ -116,7 +116,7 @@ static void show(struct request *request)
         return;
     }
     request_json(request, look->code ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
-                 status_json(&look->view, &request->web->cli->brokers, request->web->dir));
+                 status_json(&look->view, &request->web->cli->connection.brokers, request->web->dir));
 }
 
 void status_get(struct request *request)

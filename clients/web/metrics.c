@@ -280,7 +280,7 @@ static void show(struct request *request)
     FILE *out = open_memstream(&text, &len);
     if (!out)
         panic("no memory for metrics");
-    metrics_write(&(struct metrics_source){&web->look.view, &web->cli->brokers, &web->events,
+    metrics_write(&(struct metrics_source){&web->look.view, &web->cli->connection.brokers, &web->events,
                                            http_counts(web->http), web->subscribed},
                   out);
     fclose(out);

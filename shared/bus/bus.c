@@ -1,16 +1,14 @@
 #include "shared/bus/bus.h"
 
-#include <czmq.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
-#include "shared/bus/descriptors.h"
 #include "shared/bus/intake.h"
 
-#define SOCKETS_MAX          4096 /* 100 nodes: 400 DEALERs, each with both ends of a monitor */
 #define ENDPOINT_MAX         320  /* tcp://HOST:PORT; a host name has at most 255 bytes */
 #define KEEPALIVE_IDLE_S     30 /* a connection whose other side vanished is gone after a minute */
 #define KEEPALIVE_INTERVAL_S 10
@@ -21,25 +19,10 @@
 /* A program sends from one thread, but a test may do so from several. */
 static _Thread_local struct codec_buffer encoded;
 
-/* --- the process's one context --- */
+/* --- memory --- */
 
-void *bus_open(void)
+void bus_thread_ends(void)
 {
-    descriptors_raise();
-    zsys_handler_set(NULL); /* before zsys_init(), which would take SIGINT and SIGTERM */
-    zsys_set_max_sockets(SOCKETS_MAX);
-    zsys_set_io_threads(1);
-    zsys_set_ipv6(0);
-    void *context = zsys_init();
-    if (!context)
-        panic("cannot make the ZeroMQ context: %s", zmq_strerror(errno));
-    return context;
-}
-
-void bus_close(void *context)
-{
-    (void)context; /* CZMQ keeps the only one */
-    zsys_shutdown();
     codec_buffer_clear(&encoded);
 }
 

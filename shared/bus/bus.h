@@ -22,6 +22,9 @@ void *bus_open(void);
 /* Ends the context; all sockets must be closed. */
 void bus_close(void *context);
 
+/* Frees what sending keeps for the calling thread; bus_close() does so, too. */
+void bus_thread_ends(void);
+
 /* Makes a socket with every option that Conclave needs (limits.h): MAXMSGSIZE, HWM, reconnect,
  * handshake, ZMTP heartbeats, LINGER 0, IMMEDIATE 0; ROUTER_MANDATORY on a ROUTER; FEED_HWM on PUB,
  * SUB, XPUB, XSUB. Never NULL. */

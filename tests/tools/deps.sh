@@ -4,6 +4,7 @@
 #   format   clang-format                  compose a docker engine from the distribution
 #   fuzz     clang with its fuzzer         web      a browser and promtool; without them their tests are skipped
 #   deb      what makes packages            debtest  what their test needs
+#   python   what builds the Python client's wheel and checks its types
 #   bench    what is measured beside Conclave, and what draws the figures; only `make bench` wants these.
 #            The packages of gearmand and etcd start their services, as Debian's do
 # Silent and quick when nothing is missing. On Debian and Ubuntu the missing packages are installed
@@ -39,6 +40,11 @@ test    py:msgpack          python3-msgpack
 test    py:cryptography     python3-cryptography
 test    cmd:valgrind        valgrind
 test    cmd:gp              pari-gp
+python  py:build            python3-build
+python  py:setuptools       python3-setuptools
+python  py:wheel            python3-wheel
+python  cmd:mypy            mypy
+python  py:cloudpickle      python3-cloudpickle
 format  cmd:clang-format    clang-format
 fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
@@ -50,9 +56,11 @@ bench   cmd:etcd            etcd-server
 bench   cmd:gnuplot         gnuplot-nox
 deb     cmd:dh              debhelper
 deb     cmd:dpkg-buildpackage dpkg-dev
+deb     cmd:dh_python3      dh-python
 deb     cmd:lintian         lintian
 debtest cmd:debootstrap     debootstrap
 debtest cmd:systemd-nspawn systemd-container
+debtest py:yaml           python3-yaml
 debtest cmd:man             man-db
 debtest cmd:zsh             zsh
 debtest cmd:fish            fish

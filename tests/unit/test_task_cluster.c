@@ -250,7 +250,11 @@ static void begin(struct fake_job job, struct fake_job parent)
 {
     char brokers[64], why[TEXT_MAX];
     static unsigned tried;
-    cli = (struct cli){.insecure = true, .timeout_us = 10 * SECOND_US, .timeout_given = true};
+    cli = (struct cli){.connection = {.insecure = true,
+                                      .timeout_us = 10 * SECOND_US,
+                                      .make_context = bus_open,
+                                      .end_context = bus_close},
+                       .timeout_given = true};
     broker = (struct broker){.jobs = {job, parent}, .context = cli_context(&cli)};
     broker.socket = bus_socket(broker.context, ZMQ_ROUTER);
     do {
@@ -258,7 +262,7 @@ static void begin(struct fake_job job, struct fake_job parent)
         broker.port = PORT_FIRST + tried++;
     } while (bus_bind(broker.socket, "127.0.0.1", broker.port));
     text_format(brokers, sizeof brokers, "tcp://127.0.0.1:%u", broker.port);
-    assert_int_equal(addresses_parse(brokers, &cli.brokers, why), OK);
+    assert_int_equal(addresses_parse(brokers, &cli.connection.brokers, why), OK);
 }
 
 static void start(void)

@@ -1,0 +1,194 @@
+/* conclave.h - a client of a Conclave cluster: libconclave.
+ *
+ *   struct conclave *cluster = conclave_open(NULL);
+ *   struct conclave_job job;
+ *   if (conclave_submit(cluster, "factorial", "10", NULL, &job) ||
+ *       conclave_wait(cluster, job.id, CONCLAVE_FOR_EVER, &job))
+ *       errx(1, "%s", conclave_reason(cluster));
+ *
+ * A cluster is found as the command line finds it. Nothing is sent before the first call; a call
+ * finds the coordinator, also a new one, by itself, sends again what got no answer, and ends with
+ * an error after the timeout of the connection. A call may therefore be executed more than once:
+ * keys make what it changes happen once.
+ *
+ * Every function that returns int returns CONCLAVE_OK or an error, and then one line for people is
+ * in conclave_reason(). A connection belongs to one thread at a time; several connections do not
+ * know of each other. Texts that go in are borrowed until the call returns. Times are in
+ * microseconds. When memory is exhausted the process ends, as the programs of Conclave do. */
+#ifndef CONCLAVE_H
+#define CONCLAVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CONCLAVE_API __attribute__((visibility("default")))
+#else
+#define CONCLAVE_API
+#endif
+
+/* The exit codes of `conclave`. */
+enum conclave_error {
+    CONCLAVE_OK = 0,
+    CONCLAVE_FAILED = 1,      /* the job failed, or something that has no code of its own */
+    CONCLAVE_USAGE = 2,       /* an argument is wrong, or there is no key file; nothing changed */
+    CONCLAVE_UNREACHABLE = 3, /* no broker, or no coordinator */
+    CONCLAVE_TIMEOUT = 4,     /* what was asked for may have taken effect, or may still do so */
+    CONCLAVE_CANCELLED = 5,   /* the job was cancelled */
+    CONCLAVE_NOT_FOUND = 6,
+    CONCLAVE_KEY_REFUSED = 7, /* a broker refuses the key, or it may not do this */
+    CONCLAVE_QUOTA = 8        /* over a quota */
+};
+
+#define CONCLAVE_FOR_EVER UINT64_MAX
+#define CONCLAVE_ID_MAX   24  /* bytes of a job's id, as text with its end: "4-17" */
+#define CONCLAVE_TEXT_MAX 512 /* bytes of a line for people */
+#define CONCLAVE_NAME_MAX 65
+
+/* The version of the library, such as "0.1.0". */
+CONCLAVE_API const char *conclave_version(void);
+
+/* The name of an error: "unreachable". A constant. */
+CONCLAVE_API const char *conclave_error_name(int error);
+
+/* --- connections --- */
+
+struct conclave;
+
+/* Zero-initialize; set `size` to sizeof(struct conclave_options). NULL or 0: the default. */
+struct conclave_options {
+    size_t size;
+    const char *brokers; /* "tcp://HOST:PORT", several with commas; else CONCLAVE_BROKER, else as
+                            the key file says */
+    const char *access;  /* a key file; else CONCLAVE_ACCESS, else access.json in the directory */
+    const char *dir;     /* a cluster's directory; else CONCLAVE_DIR, else .conclave in the working
+                            directory or the nearest one above it */
+    int insecure;        /* not 0: a cluster without keys; else CONCLAVE_INSECURE=1 */
+    uint64_t timeout_us; /* of each call; 0: 10 minutes */
+};
+
+/* Makes a connection (caller closes); copies the options, which may be NULL. Never NULL: what is
+ * wrong with them is told by the first call. */
+CONCLAVE_API struct conclave *conclave_open(const struct conclave_options *options);
+
+/* Ends it with all that belongs to it, and nulls the pointer. Accepts NULL. */
+CONCLAVE_API void conclave_close(struct conclave **cluster);
+
+/* One line about the last call that returned an error; borrowed until the next call. */
+CONCLAVE_API const char *conclave_reason(const struct conclave *cluster);
+
+/* --- jobs --- */
+
+struct conclave_job {
+    char id[CONCLAVE_ID_MAX];
+    char kind[CONCLAVE_NAME_MAX];
+    char state[CONCLAVE_NAME_MAX]; /* "queued", "running", "done", "failed", "cancelled" */
+    char error[CONCLAVE_TEXT_MAX]; /* why it failed; else empty */
+    uint64_t submitted_ms;         /* since 1970 UTC */
+    uint64_t finished_ms;          /* 0: it is not finished */
+    uint64_t done, total;          /* operations, or tasks */
+    uint64_t result_bytes;         /* of its result; 0 while there is none */
+    uint64_t tasks, tasks_done, tasks_failed, tasks_lost, tasks_cancelled; /* of map; else 0 */
+    uint64_t reserved[8];
+};
+
+/* Submits a job, such as "factorial" with "10", and returns when it is accepted. The same key (1 to
+ * 64 printable characters without spaces) is the same job; NULL: a new one. */
+CONCLAVE_API int conclave_submit(struct conclave *cluster, const char *kind, const char *spec,
+                                 const char *key, struct conclave_job *job);
+
+/* How a job stands. CONCLAVE_NOT_FOUND: it is not known, or was forgotten. */
+CONCLAVE_API int conclave_job_get(struct conclave *cluster, const char *id,
+                                  struct conclave_job *job);
+
+/* Waits until it is finished, over changes of the coordinator. CONCLAVE_OK: done; CONCLAVE_FAILED
+ * and CONCLAVE_CANCELLED: it is in that state; CONCLAVE_TIMEOUT: it goes on. In all four cases
+ * *job says how it stands. */
+CONCLAVE_API int conclave_wait(struct conclave *cluster, const char *id, uint64_t timeout_us,
+                               struct conclave_job *job);
+
+/* Cancels it. CONCLAVE_FAILED: it is finished already. */
+CONCLAVE_API int conclave_cancel(struct conclave *cluster, const char *id);
+
+/* Reads some bytes of a result from an offset on: at least one, at most `size`, into `at`; *got
+ * says how many, 0 at the end. The result of a job of numbers is decimal digits without an end. */
+CONCLAVE_API int conclave_result_read(struct conclave *cluster, const char *id, uint64_t offset,
+                                      void *at, size_t size, size_t *got);
+
+/* All of it, with a zero byte behind it (caller frees with free()), and checked by its SHA-256. */
+CONCLAVE_API int conclave_result(struct conclave *cluster, const char *id, char **result,
+                                 size_t *len);
+
+/* --- what nodes keep --- */
+
+/* Puts UTF-8 text under a name (1 to 64 of A-Z a-z 0-9 _ . -) on a node, from 1 on. The same key
+ * puts it once; NULL: a new one. *repeated (may be NULL): not 0 when the key was known. */
+CONCLAVE_API int conclave_kv_put(struct conclave *cluster, unsigned node, const char *name,
+                                 const char *value, const char *key, int *repeated);
+
+/* The same by a message that node `from` sends to node `to`. */
+CONCLAVE_API int conclave_kv_send(struct conclave *cluster, unsigned from, unsigned to,
+                                  const char *name, const char *value, const char *key,
+                                  int *repeated);
+
+/* Reads it (caller frees with free()). CONCLAVE_NOT_FOUND, and *value is NULL: there is none. */
+CONCLAVE_API int conclave_kv_get(struct conclave *cluster, unsigned node, const char *name,
+                                 char **value);
+
+/* The progress of a node, from 1 on: sets it; takes a snap of all, *snap is its number, from 0; and
+ * reads one, now or (snap not NULL) in a snap. CONCLAVE_NOT_FOUND: that snap was not taken. */
+CONCLAVE_API int conclave_progress_set(struct conclave *cluster, uint64_t node, uint64_t state);
+CONCLAVE_API int conclave_progress_snap(struct conclave *cluster, const char *key, uint64_t *snap);
+CONCLAVE_API int conclave_progress_get(struct conclave *cluster, uint64_t node,
+                                       const uint64_t *snap, uint64_t *state);
+
+/* --- the cluster --- */
+
+struct conclave_status {
+    uint64_t coordinator, term; /* the node that coordinates, from 1 on; 0: none */
+    uint64_t nodes, alive;
+    uint64_t may_fail; /* so many more nodes may stop, and it goes on */
+    int healthy;
+    uint64_t queued, running, done, failed, cancelled; /* jobs that are remembered */
+    uint64_t slots, slots_used;                        /* for commands, of all nodes */
+    uint64_t reserved[8];
+};
+
+CONCLAVE_API int conclave_status(struct conclave *cluster, struct conclave_status *status);
+
+/* --- the feed --- */
+
+struct conclave_feed;
+
+/* A heartbeat or an event of a node. */
+struct conclave_event {
+    uint64_t node, incarnation, seq, term, time_ms;
+    char type[16];                 /* "heartbeat" or "event" */
+    char event[CONCLAVE_NAME_MAX]; /* "elected", "node_suspected", ...; of a heartbeat its role */
+    char text[CONCLAVE_TEXT_MAX];  /* one line for people */
+    char job[CONCLAVE_ID_MAX];     /* that it is about; or empty */
+    uint64_t subject;              /* the node that it is about; 0: none */
+    uint64_t missed;               /* messages of this node before it that did not arrive */
+    uint64_t reserved[8];
+};
+
+/* Subscribes to what the nodes say, from now on (caller closes, before the connection). It may lose
+ * messages, and says how many. */
+CONCLAVE_API int conclave_feed_open(struct conclave *cluster, struct conclave_feed **feed);
+
+/* Waits for the next one. CONCLAVE_TIMEOUT: nothing has come. */
+CONCLAVE_API int conclave_feed_next(struct conclave_feed *feed, uint64_t timeout_us,
+                                    struct conclave_event *event);
+
+/* Accepts NULL. */
+CONCLAVE_API void conclave_feed_close(struct conclave_feed **feed);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,189 @@
+/* kept.c - what nodes keep, and the cluster as its coordinator sees it: libconclave. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "clients/ask/account.h"
+#include "clients/library/library.h"
+#include "shared/base/limits.h"
+#include "shared/base/memory.h"
+
+/* --- values by name --- */
+
+static int check_name(struct conclave *cluster, const char *name)
+{
+    char shown[TEXT_MAX / 4];
+    if (account_name_is_valid(slice_of(name)))
+        return EXIT_OK;
+    return connection_fail(cluster, EXIT_USAGE,
+                           "'%s' is not the name of a value: use 1 to %d of A-Z a-z 0-9 _ . -",
+                           text_escape(shown, sizeof shown, slice_of(name)), LEDGER_NAME_MAX);
+}
+
+static int check_node(struct conclave *cluster, unsigned node)
+{
+    if (node >= 1 && node <= NODES_MAX)
+        return EXIT_OK;
+    return connection_fail(cluster, EXIT_USAGE, "a node is a number from 1 to %d, not %u",
+                           NODES_MAX, node);
+}
+
+static int put(struct conclave *cluster, struct wire_kv_put what, const char *name,
+               const char *value, const char *given, int *repeated)
+{
+    char key[JOB_KEY_TEXT_MAX];
+    struct message *reply = NULL;
+    int code = check_name(cluster, name);
+    if (!code && (strlen(value) > KV_VALUE_MAX || !text_is_utf8(slice_of(value))))
+        code = connection_fail(cluster, EXIT_USAGE, "a value is UTF-8 text of at most %d bytes",
+                               KV_VALUE_MAX);
+    if (!code)
+        code = library_key(cluster, given, key);
+    if (code)
+        return code;
+    struct message *request = message_new(MESSAGE_KV_PUT);
+    what.key = message_text(request, key);
+    what.name = message_text(request, name);
+    what.value = message_text(request, value);
+    request->as.kv_put = what;
+    code = connection_ask(cluster, request, MESSAGE_KV_VALUE, &reply);
+    if (!code && repeated)
+        *repeated = reply->as.kv_value.repeated;
+    message_drop(&reply);
+    return code;
+}
+
+int conclave_kv_put(struct conclave *cluster, unsigned node, const char *name, const char *value,
+                    const char *key, int *repeated)
+{
+    int code = check_node(cluster, node);
+    return code ? code
+                : put(cluster, (struct wire_kv_put){.node = node}, name, value, key, repeated);
+}
+
+int conclave_kv_send(struct conclave *cluster, unsigned from, unsigned to, const char *name,
+                     const char *value, const char *key, int *repeated)
+{
+    int code = check_node(cluster, from);
+    code = code ? code : check_node(cluster, to);
+    return code ? code
+                : put(cluster, (struct wire_kv_put){.node = from, .to = to}, name, value, key,
+                      repeated);
+}
+
+int conclave_kv_get(struct conclave *cluster, unsigned node, const char *name, char **value)
+{
+    struct message *reply = NULL;
+    *value = NULL;
+    int code = check_node(cluster, node);
+    code = code ? code : check_name(cluster, name);
+    if (code)
+        return code;
+    struct message *request = message_new(MESSAGE_KV_GET);
+    request->as.kv_get.node = node;
+    request->as.kv_get.name = message_text(request, name);
+    code = connection_ask(cluster, request, MESSAGE_KV_VALUE, &reply);
+    if (code)
+        return code;
+    const struct slice *found = &reply->as.kv_value.value;
+    if (reply->as.kv_value.found) {
+        *value = mem_new(found->len + 1, 1);
+        if (found->len)
+            memcpy(*value, found->at, found->len);
+    } else {
+        code =
+            connection_fail(cluster, EXIT_NOT_FOUND, "there is no value %s on node %u", name, node);
+    }
+    message_drop(&reply);
+    return code;
+}
+
+/* --- progress --- */
+
+static int check_number(struct conclave *cluster, const char *what, uint64_t number)
+{
+    if (number <= PROGRESS_STATE_MAX)
+        return EXIT_OK;
+    return connection_fail(cluster, EXIT_USAGE, "%s is a whole number from 0 to %llu", what,
+                           (unsigned long long)PROGRESS_STATE_MAX);
+}
+
+int conclave_progress_set(struct conclave *cluster, uint64_t node, uint64_t state)
+{
+    struct message *request, *reply = NULL;
+    int code = check_number(cluster, "a node", node);
+    code = code ? code : check_number(cluster, "a state", state);
+    if (code)
+        return code;
+    request = message_new(MESSAGE_PROGRESS_SET);
+    request->as.progress_set.index = node;
+    request->as.progress_set.state = state;
+    code = connection_ask(cluster, request, MESSAGE_PROGRESS, &reply);
+    message_drop(&reply);
+    return code;
+}
+
+int conclave_progress_snap(struct conclave *cluster, const char *given, uint64_t *snap)
+{
+    char key[JOB_KEY_TEXT_MAX];
+    struct message *request, *reply = NULL;
+    int code = library_key(cluster, given, key);
+    if (code)
+        return code;
+    request = message_new(MESSAGE_PROGRESS_SNAP);
+    request->as.progress_snap.key = message_text(request, key);
+    code = connection_ask(cluster, request, MESSAGE_PROGRESS, &reply);
+    if (!code)
+        *snap = reply->as.progress.snapshot;
+    message_drop(&reply);
+    return code;
+}
+
+int conclave_progress_get(struct conclave *cluster, uint64_t node, const uint64_t *snap,
+                          uint64_t *state)
+{
+    struct message *request, *reply = NULL;
+    int code = check_number(cluster, "a node", node);
+    code = code ? code : check_number(cluster, "a snap", snap ? *snap : 0);
+    if (code)
+        return code;
+    request = message_new(MESSAGE_PROGRESS_GET);
+    request->as.progress_get.index = node;
+    request->as.progress_get.past = snap;
+    request->as.progress_get.snapshot = snap ? *snap : 0;
+    code = connection_ask(cluster, request, MESSAGE_PROGRESS, &reply);
+    if (!code && !reply->as.progress.found)
+        code = connection_fail(cluster, EXIT_NOT_FOUND, "that snap was not taken");
+    else if (!code)
+        *state = reply->as.progress.state;
+    message_drop(&reply);
+    return code;
+}
+
+/* --- the cluster --- */
+
+int conclave_status(struct conclave *cluster, struct conclave_status *out)
+{
+    struct message *reply = NULL;
+    *out = (struct conclave_status){0};
+    int code = connection_ask(cluster, message_new(MESSAGE_STATUS_GET), MESSAGE_STATUS, &reply);
+    if (code)
+        return code;
+    const struct wire_status *status = &reply->as.status;
+    *out = (struct conclave_status){.coordinator = status->coordinator,
+                                    .term = status->term,
+                                    .nodes = status->nodes.n,
+                                    .may_fail = status->may_fail,
+                                    .healthy = status->healthy,
+                                    .queued = status->queued,
+                                    .running = status->running,
+                                    .done = status->done,
+                                    .failed = status->failed,
+                                    .cancelled = status->cancelled};
+    for (size_t i = 0; i < status->nodes.n; i++) {
+        out->alive += status->nodes.at[i].alive;
+        out->slots += status->nodes.at[i].slots;
+        out->slots_used += status->nodes.at[i].slots_used;
+    }
+    message_drop(&reply);
+    return EXIT_OK;
+}

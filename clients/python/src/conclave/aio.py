@@ -1,0 +1,140 @@
+"""Clusters and jobs for asyncio: the same steps as cluster.py's, awaited."""
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import Any, AsyncIterator, Dict, Iterable, List, Optional, Sequence, Union
+
+from . import access as accesses
+from . import cluster as waiting
+from . import errors, packing, steps
+from .connection import Ask, Connection, Reply
+from .feed import Feed
+from .steps import Pause, Step, Steps, T
+
+Row = Dict[str, Any]
+
+
+class Job:
+    """As conclave.Job; await it for its result."""
+
+    def __init__(self, cluster: "Cluster", row: Row) -> None:
+        self._cluster, self.number = cluster, int(row["job"])
+        self.id = steps.job_text(self.number)
+
+    async def status(self) -> Row:
+        return await self._cluster.run(steps.one({"type": "job_get", "job": self.number}, self._cluster.deadline()))
+
+    async def wait(self, timeout: Optional[float] = None) -> Row:
+        return await self._cluster.run(steps.wait(self.number, steps.deadline_of(timeout)))
+
+    async def cancel(self) -> bool:
+        row = await self._cluster.run(steps.one({"type": "job_cancel", "job": self.number}, self._cluster.deadline()))
+        return bool(row["state"] == "cancelled")
+
+    async def result(self, timeout: Optional[float] = None) -> str:
+        return (await self._cluster.run(steps.result(self.number, steps.deadline_of(timeout)))).decode()
+
+    def __await__(self) -> Any:
+        return self.result().__await__()
+
+
+class MapJob(Job):
+    """As conclave.MapJob; `async for` gives its tasks in input order."""
+
+    def __init__(self, cluster: "Cluster", row: Row, total: int) -> None:
+        super().__init__(cluster, row)
+        self.total = total
+
+    async def as_completed(self, timeout: Optional[float] = None) -> AsyncIterator[packing.Task]:
+        state, seen, deadline = steps.MapState(self.number, self.total), set(), steps.deadline_of(timeout)  # type: ignore[var-annotated]
+        while fresh := await self._cluster.run(steps.more_tasks(state, seen, deadline)):
+            for task in fresh:
+                yield task
+
+    async def __aiter__(self) -> AsyncIterator[packing.Task]:
+        kept: Dict[int, packing.Task] = {}
+        following = 1
+        async for task in self.as_completed():
+            kept[task.task] = task
+            ready = waiting.in_order(kept, following)
+            following += len(ready)
+            for one in ready:
+                yield one
+
+    async def outputs(self, timeout: Optional[float] = None) -> List[bytes]:
+        tasks = sorted([task async for task in self.as_completed(timeout)], key=lambda task: task.task)
+        waiting.check_tasks(tasks)
+        return [task.stdout for task in tasks]
+
+
+class Cluster:
+    """As conclave.Cluster."""
+
+    def __init__(self, connection: Connection, timeout: float) -> None:
+        self._connection, self.timeout = connection, timeout
+
+    @classmethod
+    def connect(cls, brokers: accesses.Brokers = None, *, access: Optional[str] = None,
+                dir: Optional[str] = None, insecure: Optional[bool] = None,  # pylint: disable=redefined-builtin
+                timeout: float = 600) -> "Cluster":
+        return cls(Connection(accesses.find(brokers, access, dir, insecure)), timeout)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    async def __aenter__(self) -> "Cluster":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def deadline(self) -> float:
+        return time.monotonic() + self.timeout
+
+    async def run(self, work: Steps[T]) -> T:
+        try:
+            step = next(work)
+            while True:
+                try:
+                    answer = await self._perform(step)
+                except errors.ConclaveError as error:
+                    step = work.throw(error)
+                else:
+                    step = work.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _perform(self, step: Step) -> Any:
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
+        if isinstance(step, Ask):
+            return await asyncio.wrap_future(self._connection.start(step))
+        return await asyncio.gather(*(asyncio.wrap_future(self._connection.start(one)) for one in step))
+
+    async def ask(self, body: Row, frames: Sequence[bytes] = ()) -> Reply:
+        return await self.run(steps.ask(body, self.deadline(), frames=frames))
+
+    async def submit(self, kind: str, *arguments: object, key: Optional[str] = None) -> Job:
+        return Job(self, await self.run(steps.submit((kind, *arguments), key, self.deadline())))
+
+    async def map(self, command: Union[str, Sequence[str]], inputs: Iterable[waiting.Input], **options: Any) -> MapJob:
+        request = waiting.map_request(command, inputs, **options)
+        return MapJob(self, await self.run(steps.submit_map(request, self.deadline())), len(request.inputs))
+
+    async def status(self) -> Row:
+        return (await self.ask({"type": "status_get"})).body
+
+    async def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
+        await self.ask({"type": "kv_put", "node": node, "name": name, "value": value, "key": key or str(uuid.uuid4())})
+
+    async def kv_get(self, name: str, node: int = 1) -> str:
+        body = (await self.ask({"type": "kv_get", "node": node, "name": name})).body
+        if not body.get("found"):
+            raise errors.NotFound(f"there is no value {name} on node {node}")
+        return str(body.get("value", ""))
+
+    def feed(self, timeout: Optional[float] = None) -> Feed:
+        return Feed(self._connection.access, timeout)

@@ -1,0 +1,265 @@
+"""Clusters and jobs, for programs that wait."""
+from __future__ import annotations
+
+import time
+import uuid
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union
+
+from . import access, errors, packing, steps
+from .connection import Ask, Connection, Reply
+from .feed import Feed
+from .steps import Pause, Step, Steps, T
+
+Row = Dict[str, Any]
+Input = Union[str, bytes, int, float]
+MAX_OUTPUT = 1 << 20
+
+
+def map_request(command: Union[str, Sequence[str]], inputs: Iterable[Input], *, retries: int = 0, retry_delay: float = 1.0,
+                time_limit: Optional[float] = None, slots: int = 1, max_output: int = MAX_OUTPUT, max_fails: int = 0,
+                at_most_once: bool = False, stdin: bool = False, env: Optional[Dict[str, str]] = None, name: str = "",
+                key: Optional[str] = None, uploads: Optional[Dict[str, bytes]] = None,
+                files: Optional[Sequence[bytes]] = None) -> steps.MapRequest:
+    """A text is a line for /bin/sh -c, a list a command without a shell; {} stands for the input in both."""
+    words = [i if isinstance(i, bytes) else str(i).encode() for i in inputs]
+    shell = command if isinstance(command, str) else None
+    argv = [] if isinstance(command, str) else list(command)
+    options = {"retries": retries, "retry_delay_us": int(retry_delay * 1e6), "time_limit_us": int((time_limit or 0) * 1e6),
+               "slots": slots, "max_output": max_output, "max_fails": max_fails, "at_most_once": at_most_once,
+               "on_stdin": stdin}
+    if not (shell or argv) or not words:
+        raise errors.Usage("a command is needed" if words else "there are no inputs, and so no tasks")
+    return steps.MapRequest(argv, shell, words, options, files, uploads, env, name, key)
+
+
+def in_order(tasks: Dict[int, packing.Task], first: int) -> List[packing.Task]:
+    """Takes out those that follow each other from a number on."""
+    found = []
+    while first in tasks:
+        found.append(tasks.pop(first))
+        first += 1
+    return found
+
+
+def check_tasks(tasks: Sequence[packing.Task]) -> None:
+    bad = [task for task in tasks if task.state != "done"]
+    if bad:
+        line = bad[0].stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise errors.TaskFailed(f"{len(bad)} of {len(tasks)} tasks are not done; task {bad[0].task} is {bad[0].state}: "
+                                f"{bad[0].ended_by}{': ' if line else ''}{line}", bad[0])
+
+
+class Job:
+    """A job of the cluster; `id` is what the command line calls it."""
+
+    def __init__(self, cluster: "Cluster", row: Row) -> None:
+        self._cluster, self.number = cluster, int(row["job"])
+        self.id = steps.job_text(self.number)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+    def status(self) -> Row:
+        """Its row: state, done, total, ..."""
+        return self._cluster.run(steps.one({"type": "job_get", "job": self.number}, self._cluster.deadline()))
+
+    def done(self) -> bool:
+        return self.status()["state"] in steps.FINAL
+
+    def wait(self, timeout: Optional[float] = None) -> Row:
+        """Until it is finished, over changes of the coordinator; TimedOut: it goes on."""
+        return self._cluster.run(steps.wait(self.number, steps.deadline_of(timeout)))
+
+    def cancel(self) -> bool:
+        """False: it was finished already."""
+        row = self._cluster.run(steps.one({"type": "job_cancel", "job": self.number}, self._cluster.deadline()))
+        return bool(row["state"] == "cancelled")
+
+    def forget(self) -> None:
+        """The cluster forgets the finished job and its results."""
+        self._cluster.ask({"type": "job_forget", "jobs": [{"job": self.number}]})
+
+    def result(self, timeout: Optional[float] = None) -> str:
+        """Waits for it; the digits of a number. Failed, Cancelled: there is none."""
+        return self.result_bytes(timeout).decode()
+
+    def result_bytes(self, timeout: Optional[float] = None) -> bytes:
+        return self._cluster.run(steps.result(self.number, steps.deadline_of(timeout)))
+
+
+class MapJob(Job):
+    """A command over inputs. Iterating gives its tasks in input order, each as soon as those before it have ended."""
+
+    def __init__(self, cluster: "Cluster", row: Row, total: int) -> None:
+        super().__init__(cluster, row)
+        self.total = total
+
+    def as_completed(self, timeout: Optional[float] = None) -> Iterator[packing.Task]:
+        """The tasks in the order in which they are known to have ended."""
+        state, seen, deadline = steps.MapState(self.number, self.total), set(), steps.deadline_of(timeout)  # type: ignore[var-annotated]
+        while fresh := self._cluster.run(steps.more_tasks(state, seen, deadline)):
+            yield from fresh
+
+    def __iter__(self) -> Iterator[packing.Task]:
+        waiting: Dict[int, packing.Task] = {}
+        following = 1
+        for task in self.as_completed():
+            waiting[task.task] = task
+            ready = in_order(waiting, following)
+            following += len(ready)
+            yield from ready
+
+    def tasks(self, timeout: Optional[float] = None) -> List[packing.Task]:
+        """All of them, whatever they came to, by their numbers."""
+        return sorted(self.as_completed(timeout), key=lambda task: task.task)
+
+    def outputs(self, timeout: Optional[float] = None) -> List[bytes]:
+        """What each wrote to stdout; TaskFailed unless all are done."""
+        tasks = self.tasks(timeout)
+        check_tasks(tasks)
+        return [task.stdout for task in tasks]
+
+
+class Cluster:
+    """A cluster, found as the command line finds it. May be used from several threads."""
+
+    def __init__(self, connection: Connection, timeout: float) -> None:
+        self._connection, self.timeout = connection, timeout
+
+    @classmethod
+    def connect(cls, brokers: access.Brokers = None, *, access: Optional[str] = None,  # pylint: disable=redefined-outer-name
+                dir: Optional[str] = None, insecure: Optional[bool] = None,  # pylint: disable=redefined-builtin
+                timeout: float = 600) -> "Cluster":
+        """`brokers`: "HOST:PORT", several in a list; `access`: a key file; `dir`: a cluster's directory. What is not given
+        is taken from CONCLAVE_BROKER, _ACCESS, _DIR and _INSECURE, then from .conclave/ here or above. `timeout`: of calls
+        that do not wait for a job. Nothing is sent yet."""
+        return cls(Connection(_find(brokers, access, dir, insecure)), timeout)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- asking ---
+
+    def deadline(self) -> float:
+        return time.monotonic() + self.timeout
+
+    def run(self, work: Steps[T]) -> T:
+        """Runs one of steps.py."""
+        try:
+            step = next(work)
+            while True:
+                try:
+                    answer = self._perform(step)
+                except errors.ConclaveError as error:
+                    step = work.throw(error)
+                else:
+                    step = work.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _perform(self, step: Step) -> Any:
+        if isinstance(step, Pause):
+            return time.sleep(step.seconds)
+        if isinstance(step, Ask):
+            return self._await(step)
+        futures = [self._connection.start(one) for one in step]
+        return [future.result() for future in futures]
+
+    def _await(self, one: Ask) -> Reply:
+        future = self._connection.start(one)
+        try:
+            return future.result()
+        except FutureTimeout:
+            raise
+        except BaseException:
+            future.cancel()
+            raise
+
+    def ask(self, body: Row, frames: Sequence[bytes] = ()) -> Reply:
+        """Any request of docs/protocol.md, and its answer; what is an `error` is raised."""
+        return self.run(steps.ask(body, self.deadline(), frames=frames))
+
+    # --- jobs ---
+
+    def submit(self, kind: str, *arguments: object, key: Optional[str] = None) -> Job:
+        """submit("factorial", 10) or submit("factorial 10"): returns when it is accepted. The same key is the same job."""
+        return Job(self, self.run(steps.submit((kind, *arguments), key, self.deadline())))
+
+    def map(self, command: Union[str, Sequence[str]], inputs: Iterable[Input], **options: Any) -> MapJob:
+        """A command over inputs: map("gzip -9 <{} | wc -c", names), map(["factor", "{}"], range(9)). A text is a line for
+        /bin/sh, in which the inputs are quoted; a list is a command without a shell. Options: retries, retry_delay,
+        time_limit (s), slots, max_output (bytes), max_fails, at_most_once, stdin, env, name, key, uploads ({path: bytes})."""
+        request = map_request(command, inputs, **options)
+        return MapJob(self, self.run(steps.submit_map(request, self.deadline())), len(request.inputs))
+
+    def job(self, id_: str) -> Job:
+        """The job of that id; a MapJob when it runs commands."""
+        row = self.run(steps.one({"type": "job_get", "job": steps.job_number(id_)}, self.deadline()))
+        return MapJob(self, row, row["tasks"][0]["total"]) if row.get("tasks") else Job(self, row)
+
+    def jobs(self) -> List[Row]:
+        """The rows of all jobs that the key may see."""
+        return self.run(steps.pages({"type": "job_list"}, "jobs", self.deadline()))
+
+    # --- the rest ---
+
+    def status(self) -> Row:
+        """coordinator, term, healthy, nodes, ..., as docs/protocol.md has `status`."""
+        return self.ask({"type": "status_get"}).body
+
+    def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
+        self.ask({"type": "kv_put", "node": node, "name": name, "value": value, "key": key or str(uuid.uuid4())})
+
+    def kv_get(self, name: str, node: int = 1) -> str:
+        """NotFound: there is none."""
+        body = self.ask({"type": "kv_get", "node": node, "name": name}).body
+        if not body.get("found"):
+            raise errors.NotFound(f"there is no value {name} on node {node}")
+        return str(body.get("value", ""))
+
+    def progress_set(self, node: int, state: int) -> None:
+        self.ask({"type": "progress_set", "index": node, "state": state})
+
+    def progress_snap(self, key: Optional[str] = None) -> int:
+        return int(self.ask({"type": "progress_snap", "key": key or str(uuid.uuid4())}).body["snapshot"])
+
+    def progress_get(self, node: int, snap: Optional[int] = None) -> int:
+        past = {} if snap is None else {"past": True, "snapshot": snap}
+        body = self.ask({"type": "progress_get", "index": node, **past}).body
+        if not body.get("found"):
+            raise errors.NotFound(f"there is no snap {snap}")
+        return int(body["state"])
+
+    def snapshot(self, node: int = 0) -> Row:
+        """Takes a snapshot of the whole cluster (a key of role admin), by that node or the coordinator; its head."""
+        body: Row = {"type": "snapshot_take", **({"node": node} if node else {})}
+        return self.run(steps.one(body, self.deadline(), "heads", wait=10))
+
+    def snapshots(self, node: int = 0) -> List[Row]:
+        body: Row = {"type": "snapshot_list", **({"node": node} if node else {})}
+        return self.run(steps.pages(body, "heads", self.deadline()))
+
+    def value_put(self, data: bytes, name: str = "") -> int:
+        """Uploads bytes; the number of the stored value."""
+        return self.run(steps.upload(packing.content_of_bytes(data), name, self.deadline()))
+
+    def value_get(self, sha256: bytes) -> bytes:
+        """A stored value by its SHA-256."""
+        row = self.run(steps.one({"type": "value_list", "prefix": sha256.hex()}, self.deadline(), "values"))
+        return self.run(steps.read_value(row, self.deadline()))
+
+    def feed(self, timeout: Optional[float] = None) -> Feed:
+        """What the nodes say from now on: an iterator, which ends with TimedOut when nothing comes for `timeout` seconds."""
+        return Feed(self._connection.access, timeout)
+
+
+def _find(brokers: access.Brokers, key_file: Optional[str], directory: Optional[str], insecure: Optional[bool]) -> access.Access:
+    return access.find(brokers, key_file, directory, insecure)

@@ -1,0 +1,305 @@
+"""What is said to a cluster, as generators: each yields what it asks, and is sent the answers. A driver that blocks
+(cluster.py) and one of asyncio (aio.py) run the same ones."""
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
+
+from . import errors, packing
+from .connection import Ask, Reply
+
+T = TypeVar("T")
+CHUNK, WINDOW = 512 << 10, 8  # of uploads: bytes of a request, and requests without an answer
+UPLOAD_TRIES = 16             # beginnings in a row without a segment more
+WAIT = 1.0                    # of a long poll
+LOOK, LOOK_MAX = 0.02, 0.5    # how often a running map is looked at
+FINAL = {"done", "failed", "cancelled"}
+
+
+@dataclass
+class Pause:
+    seconds: float
+
+
+Step = Union[Ask, Pause, List[Ask]]
+Steps = Generator[Step, Any, T]
+Row = Dict[str, Any]
+
+
+def job_text(number: int) -> str:
+    return f"{number >> 40}-{number & (1 << 40) - 1}"
+
+
+def job_number(job: str) -> int:
+    term, dash, index = job.partition("-")
+    if not dash or not term.isdigit() or not index.isdigit():
+        raise errors.Usage(f"'{job}' is not a job id, which looks like 3-17")
+    return int(term) << 40 | int(index)
+
+
+def deadline_of(timeout: Optional[float]) -> Optional[float]:
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def ask(body: Row, deadline: Optional[float] = None, **more: Any) -> Steps[Reply]:
+    reply: Reply = yield Ask(body, deadline=deadline, **more)
+    return reply
+
+
+def one(body: Row, deadline: Optional[float] = None, rows: str = "jobs", **more: Any) -> Steps[Row]:
+    """Asks, and returns the only row of the answer."""
+    reply = yield from ask(body, deadline, **more)
+    found = reply.body.get(rows) or []
+    if len(found) != 1:
+        raise errors.Failed("the answer is not about one thing")
+    row: Row = found[0]
+    return row
+
+
+# --- jobs ---
+
+def submit(words: Sequence[Any], key: Optional[str], deadline: Optional[float]) -> Steps[Row]:
+    said = " ".join(str(word) for word in words).split()
+    if not said:
+        raise errors.Usage("a job is needed, such as `factorial 10`")
+    return (yield from one({"type": "submit", "key": key or str(uuid.uuid4()), "kind": said[0], "spec": " ".join(said[1:])},
+                           deadline))
+
+
+def wait(job: int, deadline: Optional[float]) -> Steps[Row]:
+    while True:
+        row = yield from one({"type": "job_get", "job": job, "wait_ms": int(WAIT * 1000)}, deadline, wait=WAIT, lasting=True)
+        if row["state"] in FINAL:
+            return row
+
+
+def check_state(row: Row) -> None:
+    if row["state"] == "cancelled":
+        raise errors.Cancelled(f"job {job_text(row['job'])} was cancelled")
+    if row["state"] == "failed":
+        raise errors.Failed(f"job {job_text(row['job'])} failed: {row.get('error', '')}")
+
+
+def result(job: int, deadline: Optional[float]) -> Steps[bytes]:
+    row = yield from wait(job, deadline)
+    check_state(row)
+    if row.get("tasks"):
+        raise errors.Usage(f"job {job_text(job)} runs commands: its tasks have outputs, not one result")
+    size, data = row.get("digits", 0), bytearray()
+    while len(data) < size:
+        reply = yield from ask({"type": "result_get", "job": job, "offset": len(data)}, deadline, lasting=True)
+        if not reply.frames or not reply.frames[0]:
+            raise errors.Failed("an empty part of the result came")
+        data += reply.frames[0]
+    if row.get("sha256") and hashlib.sha256(data).digest() != row["sha256"]:
+        raise errors.Failed(f"the result of job {job_text(job)} differs from its SHA-256")
+    return bytes(data)
+
+
+def pages(body: Row, rows: str, deadline: Optional[float]) -> Steps[List[Row]]:
+    found: List[Row] = []
+    after = 0
+    while True:
+        reply = yield from ask({**body, "after": after} if after else body, deadline)
+        found += reply.body.get(rows) or []
+        if not reply.body.get("more"):
+            return found
+        after = reply.body.get("after") or (found[-1]["counter"] if rows == "heads" else found[-1]["job"])
+
+
+# --- stored values ---
+
+def _chunks(value: int, content: packing.Content, durable: int) -> Iterator[Ask]:
+    for number, segment in enumerate(content.segments[durable:], durable + 1):
+        for offset in range(0, segment.len, CHUNK):
+            data = content.data[segment.offset + offset:segment.offset + min(offset + CHUNK, segment.len)]
+            yield Ask({"type": "value_put", "value": value, "segment": number, "offset": offset, "len": segment.len,
+                       "sha256": segment.sha256, "items": segment.items}, [data])
+
+
+def _send(row: Row, content: packing.Content) -> Steps[None]:
+    asks: List[Ask] = []
+    for chunk in _chunks(row["value"], content, row["segments"]):
+        asks.append(chunk)
+        if len(asks) == WINDOW:
+            yield asks
+            asks = []
+    if asks:
+        yield asks
+
+
+def upload(content: packing.Content, name: str, deadline: Optional[float]) -> Steps[int]:
+    """Returns the value's number. What is there is not sent again; what is refused is begun again behind what is durable."""
+    tries, durable = 0, -1
+    while True:
+        row = yield from one({"type": "value_begin", "sha256": content.sha256, "len": len(content.data),
+                              "format": content.format, "name": name[:200]}, deadline, "values")
+        number: int = row["value"]
+        if row["whole"]:
+            return number
+        tries = 1 if row["segments"] > durable else tries + 1
+        durable = row["segments"]
+        try:
+            yield from _send(row, content)
+            yield from one({"type": "value_end", "value": number}, deadline, "values")
+            return number
+        except errors.Failed:  # a new coordinator knows less of it
+            if tries >= UPLOAD_TRIES:
+                raise
+            yield Pause(min(0.03 * tries, 0.5))
+
+
+def read_value(row: Row, deadline: Optional[float]) -> Steps[bytes]:
+    data = bytearray()
+    while len(data) < row["len"]:
+        reply = yield from ask({"type": "value_read", "value": row["value"], "offset": len(data), "len": CHUNK}, deadline)
+        if not reply.frames or not reply.frames[0]:
+            raise errors.Failed("an empty part of a value came")
+        data += reply.frames[0]
+    if hashlib.sha256(data).digest() != row["sha256"]:
+        raise errors.Failed("a value differs from its SHA-256")
+    return bytes(data)
+
+
+# --- jobs of commands ---
+
+@dataclass
+class MapRequest:
+    """`inputs`: of each task. `files`: bytes that each task finds in its directory, under its input as name.
+    `uploads`: files that every task finds there."""
+    argv: Sequence[str]
+    shell: Optional[str]
+    inputs: Sequence[bytes]
+    options: Row
+    files: Optional[Sequence[bytes]] = None
+    uploads: Optional[Dict[str, bytes]] = None
+    env: Optional[Dict[str, str]] = None
+    name: str = ""
+    key: Optional[str] = None
+
+
+def _contents(request: MapRequest) -> Tuple[packing.Content, bytes]:
+    data, uploads, records = bytearray(), [], []
+    for path, content in (request.uploads or {}).items():
+        uploads.append({"path": path.encode(), "offset": len(data), "len": len(content),
+                        "sha256": hashlib.sha256(content).digest()})
+        data += content
+    for number, words in enumerate(request.inputs):
+        file = None
+        if request.files is not None:
+            file = (len(data), request.files[number])
+            data += request.files[number]
+        records.append(packing.record([words], file))
+    spec = packing.spec({"inputs": 1, "argv": [{"text": word.encode()} for word in request.argv],
+                         "shell": (request.shell or "").encode(), "files": request.files is not None, "uploads": uploads,
+                         "env": [{"name": k.encode(), "value": v.encode()} for k, v in (request.env or {}).items()],
+                         "over": f"{len(request.inputs)} inputs", "name": request.name, **request.options})
+    return packing.content_of_parts("tasks", [spec, *records]), bytes(data)
+
+
+def submit_map(request: MapRequest, deadline: Optional[float]) -> Steps[Row]:
+    content, files = _contents(request)
+    values = [{"value": (yield from upload(content, request.name, deadline))}]
+    if files:
+        values.append({"value": (yield from upload(packing.content_of_bytes(files), request.name, deadline))})
+    options = request.options
+    execution = {"retries": options["retries"], "retry_delay_ms": options["retry_delay_us"] // 1000,
+                 "time_limit_ms": options["time_limit_us"] // 1000, "max_fails": options["max_fails"],
+                 "at_most_once": options["at_most_once"], "slots": options["slots"] if options["slots"] > 1 else 0,
+                 "bundles": options["max_output"] > 65536}
+    spec = f"{len(request.inputs)} {len(content.segments)} {len(content.data)}"
+    return (yield from one({"type": "submit_commands", "key": request.key or str(uuid.uuid4()), "kind": "map", "spec": spec,
+                            "inputs": values, "tasks": [{k: v for k, v in execution.items() if v}]}, deadline))
+
+
+def _read_details(job: int, op: int, length: int, deadline: Optional[float]) -> Steps[bytes]:
+    data = bytearray()
+    while len(data) < length:
+        reply = yield from ask({"type": "segment_get", "job": job, "op": op, "offset": len(data)}, deadline, lasting=True)
+        if not reply.frames or not reply.frames[0]:
+            raise errors.Failed("an empty part of what tasks left came")
+        data += reply.frames[0]
+    return bytes(data)
+
+
+def _open_bundle(job: int, task: packing.Task, bundle: packing.Bundle, deadline: Optional[float]) -> Steps[None]:
+    """Long outputs, which do not stand in the row."""
+    end = bundle.head_len + bundle.out_len + bundle.err_len
+    data = bundle.inline
+    if bundle.op:
+        data = b""
+        for piece in range(-(-end // packing.PIECE)):
+            size = min(packing.PIECE, bundle.len - piece * packing.PIECE)
+            data += yield from _read_details(job, bundle.op + piece, size, deadline)
+    at = bundle.head_len
+    for name, size, digest in (("stdout", bundle.out_len, bundle.out_sha256), ("stderr", bundle.err_len, bundle.err_sha256)):
+        if size:
+            kept = data[at:at + size]
+            if len(kept) != size or hashlib.sha256(kept).digest() != digest:
+                raise errors.Failed(f"the {name} of task {task.task} differs from its SHA-256")
+            setattr(task, name, kept)
+        at += size
+
+
+@dataclass
+class MapState:
+    """How far a map was read: segments, tasks with their rows."""
+    job: int
+    total: int = 0
+    segments: int = 0
+    told: int = 0
+    look: float = LOOK
+    over: bool = False
+
+
+def _take_segment(state: MapState, segment: Row, deadline: Optional[float]) -> Steps[List[packing.Task]]:
+    data = yield from _read_details(state.job, segment["op"], segment["len"], deadline)
+    if hashlib.sha256(data).digest() != segment["hash"]:
+        raise errors.Failed("details of tasks differ from their SHA-256")
+    found = []
+    for numbers, task, bundle in packing.rows(data):
+        if bundle:
+            yield from _open_bundle(state.job, task, bundle, deadline)
+        found += [replace(task, task=task.task + i) for i in range(numbers["count"])]
+    return found
+
+
+def _untold(state: MapState, seen: "set[int]", deadline: Optional[float]) -> Steps[List[packing.Task]]:
+    """Tasks of a finished job that left no row: those that were cancelled, or lost."""
+    found: List[packing.Task] = []
+    after = 0
+    while True:
+        reply = yield from ask({"type": "job_tasks", "job": state.job, **({"after": after} if after else {})}, deadline)
+        for row in reply.body.get("rows") or []:
+            after = row["first"] + row["count"] - 1
+            found += [packing.Task(n, row["state"], row.get("node", 0), row.get("attempts", 0), row.get("exit", 0),
+                                   row.get("signal", 0), reason=row.get("reason", ""))
+                      for n in range(row["first"], after + 1) if n not in seen]
+        if not reply.body.get("more"):
+            return found
+
+
+def more_tasks(state: MapState, seen: "set[int]", deadline: Optional[float]) -> Steps[List[packing.Task]]:
+    """Waits until more tasks have ended; an empty list: all have. Each comes once."""
+    while not state.over:
+        row = yield from one({"type": "job_get", "job": state.job, "wait_ms": int(state.look * 1000)}, deadline,
+                             wait=state.look, lasting=True)
+        state.look = min(2 * state.look, LOOK_MAX)
+        reply = yield from ask({"type": "job_segments", "job": state.job, "from": state.segments}, deadline, lasting=True)
+        fresh: List[packing.Task] = []
+        for segment in reply.body.get("segments") or []:
+            fresh += yield from _take_segment(state, segment, deadline)
+            state.segments += 1
+        if row["state"] in FINAL and state.segments >= reply.body.get("total", 0):
+            state.over = True
+            fresh = [task for task in fresh if task.task not in seen]
+            fresh += yield from _untold(state, seen | {task.task for task in fresh}, deadline)
+        fresh = [task for task in fresh if task.task not in seen]
+        seen.update(task.task for task in fresh)
+        if fresh:
+            state.look = LOOK
+            return fresh
+    return []
