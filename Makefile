@@ -23,7 +23,6 @@ prefix       ?= $(or $(PREFIX),/usr/local)
 bindir       ?= $(prefix)/bin
 docdir       ?= $(prefix)/share/doc/conclave
 mandir       ?= $(prefix)/share/man
-man3dir      ?= $(mandir)/man3
 libdir       ?= $(prefix)/lib
 includedir   ?= $(prefix)/include
 DESTDIR      ?=
@@ -534,11 +533,11 @@ INSTALLED_LIB := $(library_shared):$(libdir)/$(notdir $(library_shared)):644 \
                  $(library_static):$(libdir)/libconclave.a:644 \
                  clients/library/conclave.h:$(includedir)/conclave.h:644 \
                  $(B)/lib/conclave.pc:$(libdir)/pkgconfig/conclave.pc:644 \
-                 clients/library/conclave.3:$(man3dir)/conclave.3:644
+                 clients/library/conclave.3:$(mandir)/man3/conclave.3:644
 INSTALLED := $(foreach p,$(PROGRAMS),$(B)/bin/$(p):$(bindir)/$(p):755) \
              $(foreach m,$(man_pages),$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
              $(INSTALLED_LIB) \
-             $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE),$(d):$(docdir)/$(d):644) $(PACKAGED)
+             $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE SECURITY.md),$(d):$(docdir)/$(d):644) $(PACKAGED)
 field = $(word $(2),$(subst :, ,$(1)))
 
 # The Python client (clients/python): pure Python, also for who installs by hand: make wheel, then pip install the file.

@@ -86,7 +86,7 @@ check_package() {
     local said
     said=$(lintian --fail-on error,warning "$changes" 2>/dev/null) && said='' || true
     is "$said" "" "lintian has nothing to say"
-    dpkg-deb -x "$deb" "$work/files"
+    for package in build/deb/*.deb; do dpkg-deb -x "$package" "$work/files"; done
     find "$work/files/usr/share/man" -name '*.gz' | while read -r page; do
         man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null
     done >"$work/man"
@@ -106,18 +106,38 @@ check_completion() {
         words=(conclave job l) CURRENT=3 PREFIX=l; _conclave" 2>&1 | grep '^list:')" "list:List jobs" "zsh completes a command"
 }
 
+# The script of Slurm with doubles of its commands; the manifests as far as a parser goes.
+check_examples() {
+    mkdir "$work/slurm" "$work/slurm/local"
+    is "$(PATH=$PWD/tests/packaging/slurm:$work/files/usr/bin:$PATH SLURM_JOB_ID=$$ SLURM_JOB_NODELIST=x CONCLAVE_PORT=$((20000 + $$ % 9000)) \
+        CONCLAVE_SHARED=$work/slurm CONCLAVE_LOCAL=$work/slurm/local \
+        timeout 90 bash packaging/slurm.sh conclave submit factorial 10 2>>"$work/log")" "10!=3628800" "packaging/slurm.sh, with a double of srun"
+    is "$(find "$work/slurm" -mindepth 1 | wc -l)" 1 "it leaves nothing"
+    is "$(/usr/bin/python3 -c 'import sys, yaml; print(*[d["kind"] for d in yaml.safe_load_all(open(sys.argv[1]))])' packaging/kubernetes.yaml)" \
+        "Service Service ConfigMap StatefulSet Deployment" "packaging/kubernetes.yaml is YAML"
+}
+
 install_it() {
     mkdir "$root"
     tar -C "$root" -xf "$(sh tests/tools/base.sh)" || die "there is no bare Debian"
     find "$root/etc" "$root/var" "$root/usr/share" "$root/usr/bin" "$root/lib/systemd" -path "*conclave*" >"$work/before"
     cp "$deb" "$root/var/cache/new.deb"
+    cp build/deb/*.deb "$root/var/cache/"
     newer "$deb" "$root/var/cache/newer.deb"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     mount -t proc proc "$root/proc"
     here apt-get update -qq >>"$work/log" 2>&1 || die "apt-get update fails"
     here apt-get install -y -qq --no-install-recommends /var/cache/new.deb >>"$work/log" 2>&1 || die "apt-get install fails"
-    umount "$root/proc"
     ok "apt install ./conclave.deb"
+    # shellcheck disable=SC2046
+    here apt-get install -y -qq --no-install-recommends $(cd build/deb && ls lib*.deb python3-*.deb | sed 's,^,/var/cache/,') \
+        gcc libc6-dev pkgconf >>"$work/log" 2>&1 || die "apt-get install fails for the libraries"
+    umount "$root/proc"
+    is "$(here python3 -c 'import conclave; print(conclave.__name__)')" conclave "python3 imports conclave"
+    # shellcheck disable=SC2016
+    is "$(echo '#include <conclave.h>
+int main(void) { return 0; }' | here sh -c 'gcc -x c - $(pkg-config --cflags --libs conclave) -Wl,--no-as-needed -o /tmp/a && /tmp/a; echo $?')" \
+        0 "a program is compiled with libconclave, and starts"
     is "$(here stat -c '%a %U %n' /var/lib/conclave /var/spool/conclave | tr '\n' ' ')" \
         "700 conclave /var/lib/conclave 711 conclave /var/spool/conclave " "directories are there, and closed"
 }
@@ -186,7 +206,7 @@ remove_it() {
     there apt-get remove -y -qq conclave >>"$work/log" 2>&1 || die "apt-get remove fails"
     is "$(there sh -c 'cat /proc/[0-9]*/comm | grep -c ^conclave' || true)" 0 "remove stops all"
     if there test -d /var/lib/conclave/node1; then ok "remove keeps the data"; else bad "remove takes the data"; fi
-    there apt-get purge -y -qq conclave >>"$work/log" 2>&1 || die "apt-get purge fails"
+    there apt-get purge -y -qq conclave libconclave0 libconclave-dev python3-conclave >>"$work/log" 2>&1 || die "apt-get purge fails"
     is "$(there find /etc /var /usr /lib/systemd /run -xdev -path '*conclave*' ! -path '/var/cache/*' ! -path '/var/log/journal/*' | head)" "" \
         "purge leaves nothing"
     is "$(there getent passwd conclave conclave-run | cut -d: -f1 | tr '\n' ' ')" "conclave conclave-run " "but the two accounts, as documented"
@@ -198,6 +218,7 @@ version=$(dpkg-deb -f "$deb" Version)
 sh tests/tools/deps.sh debtest
 check_package
 check_completion
+check_examples
 install_it
 boot
 check_units

@@ -57,9 +57,11 @@ bench   cmd:etcd            etcd-server
 bench   cmd:gnuplot         gnuplot-nox
 deb     cmd:dh              debhelper
 deb     cmd:dpkg-buildpackage dpkg-dev
+deb     cmd:dh_python3      dh-python
 deb     cmd:lintian         lintian
 debtest cmd:debootstrap     debootstrap
 debtest cmd:systemd-nspawn systemd-container
+debtest py:yaml           python3-yaml
 debtest cmd:man             man-db
 debtest cmd:zsh             zsh
 debtest cmd:fish            fish
