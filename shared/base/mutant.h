@@ -116,7 +116,6 @@
     X(return_lost, "money that cannot be credited on a wiped disk does not come back (S14)")     \
     X(follower_uncounted, "an operation that follows others is executed and not counted (T1)")   \
     X(lost_follower_counts, "a result counts though its worker and its operands are lost (T1)")  \
-    X(stranded_waits, "an operation waits for an operand that nobody makes any more (T4)")       \
     X(held_results_unseen, "results that are held back are not in a snapshot (S2)")              \
     X(ledger_key_lost, "a key that leaves the ledger's ring is not remembered (R29)")
 

@@ -357,8 +357,7 @@ void work_remove(struct worker *worker, struct work *previous, struct work *work
     stop_fetches(worker, work);
     unlink_work(worker, previous, work);
     drop_inputs(worker, work);
-    if (!MUTANT(stranded_waits))
-        following_strand(worker, work->op.id);
+    following_strand(worker, work->op.id);
     work_free(work);
 }
 
