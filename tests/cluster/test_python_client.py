@@ -1,13 +1,15 @@
 """The Python client (clients/python) on a real cluster: jobs, maps, what nodes keep, the feed, asyncio, a killed coordinator."""
 import asyncio
+import hashlib
+import json
 import os
 import pathlib
-import subprocess
 import sys
 
 import pytest
+import zmq
 
-from harness import BIN, ROOT, Cluster, clean_environment, factorial_digits
+from harness import ROOT, Cluster, factorial_digits
 
 sys.path.insert(0, str(ROOT / "clients/python/src"))
 import conclave  # noqa: E402
@@ -55,11 +57,14 @@ def test_errors_have_the_names_of_the_exit_codes(client, tmp_path, monkeypatch):
 
 
 def test_a_key_that_a_broker_does_not_know_is_refused(grid, tmp_path):
-    other = subprocess.run([BIN / "conclave", "keys", "init", "--dir", tmp_path / "other", "--nodes", "1", "--brokers", grid.broker],
-                           env=clean_environment(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    found = [*pathlib.Path(tmp_path / "other").rglob("access.json")]
-    assert found, other
-    with conclave.connect(grid.broker, access=str(found[0])) as client, pytest.raises(conclave.KeyRefused):
+    public, secret = (key.decode() for key in zmq.curve_keypair())
+    mine = json.loads(pathlib.Path(grid.locks.admin).read_text(encoding="ascii")) | {"public": public, "secret": secret}
+    stranger = tmp_path / "stranger.json"
+    stranger.write_text(json.dumps(mine), encoding="ascii")
+    with pytest.raises(conclave.Usage, match="can be read by others"):
+        conclave.connect(grid.broker, access=str(stranger))
+    stranger.chmod(0o600)
+    with conclave.connect(grid.broker, access=str(stranger)) as client, pytest.raises(conclave.KeyRefused):
         client.status()
 
 
@@ -115,10 +120,10 @@ def test_what_nodes_keep(client):
     with pytest.raises(conclave.NotFound):
         client.progress_get(3, snap + 1000)
     taken = client.snapshot()
-    assert taken["complete"] and taken["counter"] in [head["counter"] for head in client.snapshots(taken["node"])]
+    assert taken["complete"] and taken["counter"] in [head["counter"] for head in client.snapshots(taken["initiator"])]
     data = os.urandom(700000)
     client.value_put(data, "random")
-    assert client.value_get(__import__("hashlib").sha256(data).digest()) == data
+    assert client.value_get(hashlib.sha256(data).digest()) == data
 
 
 def test_the_feed_is_an_iterator(client):

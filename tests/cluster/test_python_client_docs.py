@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -46,6 +47,24 @@ def test_types():
     done = subprocess.run(["mypy", "--cache-dir=/dev/null"], cwd=ROOT / "clients/python", capture_output=True, text=True,
                           timeout=120, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_wheel_has_the_whole_package(tmp_path):
+    """Built as a user would, without a network, and imported from where it was unpacked."""
+    pytest.importorskip("build")
+    pytest.importorskip("wheel")
+    shutil.copytree(ROOT / "clients/python", tmp_path / "tree", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
+    done = subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, "."],
+                          cwd=tmp_path / "tree", capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    wheel, = tmp_path.glob("conclave-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(tmp_path / "site")
+        names = {name for name in packed.namelist() if name.startswith("conclave/")}
+    assert names == {f"conclave/{path.name}" for path in (ROOT / "clients/python/src/conclave").iterdir() if path.is_file()}
+    done = subprocess.run([sys.executable, "-B", "-c", "import conclave.aio; print(conclave.__file__)"], cwd=tmp_path / "site",
+                          capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.stdout.strip() == str(tmp_path / "site/conclave/__init__.py"), done.stderr
 
 
 def test_signatures_are_those_of_rfc_8032():

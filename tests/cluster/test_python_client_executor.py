@@ -66,7 +66,7 @@ def test_map_raises_at_its_place(executor):
 def test_map_times_out(executor):
     found = []
     with pytest.raises(futures.TimeoutError):
-        for value in executor.map(calls.nap, [0, 6], ["quick", "slow"], timeout=3):
+        for value in executor.map(calls.nap, [0, 4], ["quick", "slow"], timeout=2):
             found.append(value)
     assert found == ["quick"]
 
