@@ -215,6 +215,11 @@ static void brokers_are_named_with_commas(void **state)
     assert_int_equal(brokers.n, 2);
     assert_string_equal(address_text(&brokers.at[1], at), "tcp://broker.example:8000");
     /* A host alone is at the default port. */
+    assert_int_equal(addresses_parse("::1,[::1]:8000,tcp://[fe80::2]", &brokers, why), OK);
+    assert_int_equal(brokers.n, 3);
+    assert_string_equal(address_text(&brokers.at[0], at), "tcp://[::1]:7000");
+    assert_string_equal(address_text(&brokers.at[1], at), "tcp://[::1]:8000");
+    assert_string_equal(address_text(&brokers.at[2], at), "tcp://[fe80::2]:7000");
     assert_int_equal(addresses_parse("localhost,tcp://10.0.0.1,a:8000", &brokers, why), OK);
     assert_int_equal(brokers.n, 3);
     assert_string_equal(address_text(&brokers.at[0], at), "tcp://localhost:7000");
@@ -236,8 +241,10 @@ static void brokers_are_named_with_commas(void **state)
                                       "a b",
                                       "*",
                                       "tcp://a/",
-                                      "::1",
-                                      "[::1]:7000",
+                                      "[::1",
+                                      "[a]:7000",
+                                      "::1]:7000",
+                                      "[::1]7000",
                                       "http://a"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(addresses_parse(bad[i], &brokers, why), ERR_MALFORMED);
