@@ -14,7 +14,6 @@
 #include "nodes/core/uploads/uploads.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/error.h"
-#include "shared/base/mutant.h"
 
 /* --- the rooms --- */
 
@@ -410,7 +409,7 @@ struct node_outputs node_step(struct node *node, const struct event *event)
         ROOMS(TICK)
     }
 #undef TICK
-    if (!event->more && !(event->kind == EVENT_TICK && MUTANT(turn_without_end)))
+    if (!event->more)
         pump(node);
     service_publish(&node->service);
     outbox_end(&node->step.out);

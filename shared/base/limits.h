@@ -150,15 +150,6 @@
 #define ZMTP_HEARTBEAT_TIMEOUT_MS 5000
 #define LINGER_CLEAN_MS           500
 #define DRAIN_MAX                 256 /* messages read from one socket in one turn of the loop */
-/* A turn of a node begins no sooner after the one before than so long for each client that waits
- * for its answer: what comes meanwhile is taken in together, and answered by fewer and fuller
- * messages. A job has some ten turns of the coordinator one after another, so this alone lets
- * 10,000 jobs/s pass, however many wait. A lone client does not notice. The most is far below any
- * timeout. */
-#define GATHER_CLIENT_US 10
-#define GATHER_MAX_US    2500
-/* What comes in one turn is answered together, unless the turn takes longer. */
-#define TURN_GATHER_US (2 * MS_US)
 /* Nor longer: 256 chunks of values would take 100 ms. */
 #define DRAIN_US (5 * MS_US)
 /* Descriptors that a process of N nodes needs (descriptors.h): a link is a socket, the two of its

@@ -10,7 +10,6 @@
 /* X(name, what it breaks): the simulator finds these. */
 #define MUTANTS(X)                                                                               \
     X(vote_before_disk, "a vote leaves before it is on disk (R1)")                               \
-    X(turn_without_end, "what is due is not done at the end of a turn, for all its events")      \
     X(vote_twice, "a second candidate of the same term gets a vote, too (R1)")                   \
     X(vote_without_log, "a vote goes to a candidate whose log is behind (R3)")                   \
     X(votes_per_message, "votes are counted per message, not per node (R2)")                     \

@@ -26,7 +26,6 @@
 #define WALL_START_MS INT64_C(1700000000000)
 #define MILLION       UINT64_C(1000000)
 
-#define TURN_LONGEST_US    (MS_US / 10)    /* of a loop, from its first event to its last */
 #define SIM_SWEEP_EVERY_US (2 * SECOND_US) /* what nobody names is gone soon after healing */
 
 void (*world_on_failure)(const char *check, const char *text);
@@ -237,9 +236,7 @@ void world_step(struct world *world, node_id_t id, struct event *event)
             note(world, outputs.at[i].kind + outputs.at[i].after_seq * OUTPUT_LOG);
         machine_output(world, id, &outputs.at[i]);
     }
-    wake_at(world, id,
-            event->more ? event->now_us + world_random(world, TURN_LONGEST_US)
-                        : node_deadline(node->core));
+    wake_at(world, id, event->more ? event->now_us + MS_US / 10 : node_deadline(node->core));
 }
 
 /* After a while the node hears whether its disk is full then. */
