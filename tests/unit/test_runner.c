@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "nodes/core/runner/runner.h"
 #include "tests/harness/running.h"
 #include "tests/harness/task_entries.h"
 
