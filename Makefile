@@ -199,7 +199,9 @@ $(library_shared): $(B)/lib/conclave-whole.o clients/library/libconclave.map
 	@$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -shared -Wl,-soname,$(library_soname) -Wl,--version-script,clients/library/libconclave.map -Wl,-z,defs -o $@ $< $(library_needs)
 	$(Q)ln -sf $(@F) $(B)/lib/$(library_soname) && ln -sf $(library_soname) $(B)/lib/libconclave.so
-$(B)/lib/conclave.pc: clients/library/conclave.pc.in Makefile shared/base/version.h $(B)/flags
+$(B)/lib/pc.list: force
+	$(call remember,$(prefix) $(libdir) $(includedir) $(library_version) $(library_needs))
+$(B)/lib/conclave.pc: clients/library/conclave.pc.in $(B)/lib/pc.list
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@prefix@|$(prefix)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|' \
 	  -e 's|@version@|$(library_version)|; s|@private@|$(library_needs)|' $< >$@
@@ -526,13 +528,15 @@ $(foreach s,1 8,$(eval $(call man_section,$(s))))
 # Completions, units, packages. An image is built without them.
 -include packaging/package.mk
 
-# from:to:mode, read by install and uninstall alike.
+# from:to:mode, read by install and uninstall alike; the library's are installed alone by install-lib.
+INSTALLED_LIB := $(library_shared):$(libdir)/$(notdir $(library_shared)):644 \
+                 $(library_static):$(libdir)/libconclave.a:644 \
+                 clients/library/conclave.h:$(includedir)/conclave.h:644 \
+                 $(B)/lib/conclave.pc:$(libdir)/pkgconfig/conclave.pc:644 \
+                 clients/library/conclave.3:$(mandir)/man3/conclave.3:644
 INSTALLED := $(foreach p,$(PROGRAMS),$(B)/bin/$(p):$(bindir)/$(p):755) \
-             $(foreach m,$(man_pages) clients/library/conclave.3,$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
-             $(library_shared):$(libdir)/$(notdir $(library_shared)):644 \
-             $(library_static):$(libdir)/libconclave.a:644 \
-             clients/library/conclave.h:$(includedir)/conclave.h:644 \
-             $(B)/lib/conclave.pc:$(libdir)/pkgconfig/conclave.pc:644 \
+             $(foreach m,$(man_pages),$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
+             $(INSTALLED_LIB) \
              $(foreach d,$(wildcard README.md CHANGELOG.md LICENSE SECURITY.md),$(d):$(docdir)/$(d):644) $(PACKAGED)
 field = $(word $(2),$(subst :, ,$(1)))
 
@@ -546,13 +550,19 @@ wheel: ## the Python client as a wheel, into build/VARIANT/python
 	$(Q)rm -rf $(B)/python/tree/src/*/__pycache__ && cd $(B)/python/tree && $(PYTHON) -m build --wheel --no-isolation --outdir .. . >../build.log 2>&1 || { cat ../build.log >&2; exit 1; }
 	@ls $(B)/python/*.whl
 
-.PHONY: man install uninstall
+.PHONY: man install install-lib uninstall
 man: $(man_pages) ## the manual pages, into build/VARIANT/man
 
 library_links := $(library_soname) libconclave.so
+put  = $(foreach i,$(1),$(Q)$(INSTALL) -D -m $(call field,$(i),3) $(call field,$(i),1) '$(DESTDIR)$(call field,$(i),2)'$(newline))
+tie  = $(foreach l,$(library_links),$(Q)ln -sf $(notdir $(library_shared)) '$(DESTDIR)$(libdir)/$(l)'$(newline))
 install: all man ## into $(DESTDIR)$(prefix)
-	$(foreach i,$(INSTALLED),$(Q)$(INSTALL) -D -m $(call field,$(i),3) $(call field,$(i),1) '$(DESTDIR)$(call field,$(i),2)'$(newline))
-	$(foreach l,$(library_links),$(Q)ln -sf $(notdir $(library_shared)) '$(DESTDIR)$(libdir)/$(l)'$(newline))
+	$(call put,$(INSTALLED))
+	$(tie)
+
+install-lib: lib ## libconclave alone, with its header, pkg-config file and manual page
+	$(call put,$(INSTALLED_LIB))
+	$(tie)
 
 uninstall: ## what install put there
 	$(foreach i,$(INSTALLED),$(Q)rm -f '$(DESTDIR)$(call field,$(i),2)'$(newline))

@@ -169,8 +169,8 @@ int monitor_run(struct cli *cli, int n_words, char **words)
     monitor->cli = cli;
     monitor->drawn_us = clock_now_us();
     monitor->deadline_us = cli->timeout_given ? cli_deadline_us(cli) : UINT64_MAX;
-    subscription_open(&monitor->subscription, cli_context(cli), &cli->connection.brokers, cli->connection.entry.access,
-                      monitor->drawn_us);
+    subscription_open(&monitor->subscription, cli_context(cli), &cli->connection.brokers,
+                      cli->connection.entry.access, monitor->drawn_us);
     code = loop(monitor);
     subscription_close(&monitor->subscription);
     free(monitor);

@@ -137,11 +137,11 @@ int conclave_wait(struct conclave *cluster, const char *id, uint64_t timeout_us,
                   struct conclave_job *job)
 {
     struct submission *submission = mem_new(1, sizeof *submission);
-    *job = (struct conclave_job){0};
     uint64_t wait_us = timeout_us < TIME_NEVER_US ? timeout_us : TIME_NEVER_US;
     submission->deadline_us = clock_now_us() + wait_us;
     submission->poll_us = CLIENT_POLL_MS * MS_US;
     int code = library_id(cluster, id, &submission->job);
+    *job = (struct conclave_job){0}; /* after the id was read: it may be the one in there */
     if (!code)
         code = settle(cluster, submission, job);
     if (!code)
@@ -154,8 +154,8 @@ int conclave_wait(struct conclave *cluster, const char *id, uint64_t timeout_us,
 int conclave_job_get(struct conclave *cluster, const char *id, struct conclave_job *job)
 {
     struct message *reply = NULL;
-    *job = (struct conclave_job){0};
     int code = get_row(cluster, id, &reply);
+    *job = (struct conclave_job){0};
     if (!code)
         library_job(&reply->as.job.jobs.at[0], job);
     message_drop(&reply);

@@ -143,8 +143,8 @@ static void add_troubles(const char *dir, struct text *why)
 int launch_wait(struct cli *cli, const struct supervisor_config *config, struct launch *launch,
                 struct message **status, struct text *why)
 {
-    uint64_t limit_us =
-                 cli->timeout_given ? cli->connection.timeout_us : READY_US + config->nodes * READY_NODE_US,
+    uint64_t limit_us = cli->timeout_given ? cli->connection.timeout_us
+                                           : READY_US + config->nodes * READY_NODE_US,
              until_us = clock_now_us() + limit_us;
     cli->connection.brokers =
         (struct addresses){.n = 1, .at = {{.host = "127.0.0.1", .port = (unsigned)config->port}}};

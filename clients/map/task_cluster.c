@@ -329,7 +329,7 @@ static int cluster_wait(void *context, struct text *why)
             break;
         draw(cluster);
         error = job_is_finished(task_cluster_row(cluster)) ? finish(cluster, why)
-                                                                  : take_segments(cluster, why);
+                                                           : take_segments(cluster, why);
     }
     bar_erase(&cluster->bar);
     return error || cluster->kept.rows > rows ? error : ERR_NOT_FOUND;

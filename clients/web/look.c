@@ -32,8 +32,8 @@ static void end(struct look *look)
 static void take_status(struct waiter *waiter, struct client_call *call)
 {
     struct look *look = (struct look *)waiter;
-    look->next_code =
-        cluster_take_status(&look->next, look->web->cli->connection.client, call->outcome, call->reply);
+    look->next_code = cluster_take_status(&look->next, look->web->cli->connection.client,
+                                          call->outcome, call->reply);
     call->reply = NULL;
     client_call_drop(&call);
     end(look);
@@ -61,7 +61,8 @@ void look_init(struct look *look, struct web *web)
         struct addresses *only = mem_new(1, sizeof *only);
         *only = (struct addresses){.n = 1, .at = {brokers->at[i]}};
         look->brokers[i] = (struct look_broker){{take_broker}, web, i, NULL, only};
-        look->brokers[i].client = client_new(cli_context(web->cli), only, &web->cli->connection.entry);
+        look->brokers[i].client =
+            client_new(cli_context(web->cli), only, &web->cli->connection.entry);
     }
 }
 
@@ -116,7 +117,8 @@ static void show(struct request *request)
         return;
     }
     request_json(request, look->code ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
-                 status_json(&look->view, &request->web->cli->connection.brokers, request->web->dir));
+                 status_json(&look->view, &request->web->cli->connection.brokers,
+                             request->web->dir));
 }
 
 void status_get(struct request *request)

@@ -280,8 +280,8 @@ static void show(struct request *request)
     FILE *out = open_memstream(&text, &len);
     if (!out)
         panic("no memory for metrics");
-    metrics_write(&(struct metrics_source){&web->look.view, &web->cli->connection.brokers, &web->events,
-                                           http_counts(web->http), web->subscribed},
+    metrics_write(&(struct metrics_source){&web->look.view, &web->cli->connection.brokers,
+                                           &web->events, http_counts(web->http), web->subscribed},
                   out);
     fclose(out);
     request_text(request, METRICS_TYPE, text, len);

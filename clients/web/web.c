@@ -82,7 +82,8 @@ static int knock(struct web *web)
     if (error == ERR_REFUSED || error == ERR_MALFORMED || error == ERR_INTERRUPTED)
         return cli_explain(web->cli, error);
     if (error)
-        cli_note("%s; it is asked again for each request", client_reason(web->cli->connection.client));
+        cli_note("%s; it is asked again for each request",
+                 client_reason(web->cli->connection.client));
     return EXIT_OK;
 }
 
@@ -98,8 +99,8 @@ int web_serve(struct web *web)
         cli_note("the feed is closed to this key (role %s): there are no events",
                  role_name(access->role));
     else
-        subscription_open(&web->subscription, cli_context(web->cli), &web->cli->connection.brokers, access,
-                          clock_now_us());
+        subscription_open(&web->subscription, cli_context(web->cli), &web->cli->connection.brokers,
+                          access, clock_now_us());
     while (!interrupt_seen()) {
         turn(web);
         wait(web);

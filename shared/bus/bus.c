@@ -9,8 +9,8 @@
 #include "shared/base/memory.h"
 #include "shared/bus/intake.h"
 
-#define ENDPOINT_MAX         320  /* tcp://HOST:PORT; a host name has at most 255 bytes */
-#define KEEPALIVE_IDLE_S     30 /* a connection whose other side vanished is gone after a minute */
+#define ENDPOINT_MAX         320 /* tcp://HOST:PORT; a host name has at most 255 bytes */
+#define KEEPALIVE_IDLE_S     30  /* a connection whose other side vanished is gone after a minute */
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_COUNT      3
 /* Up to here copying into the message is cheaper than sharing the blob. */

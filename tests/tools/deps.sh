@@ -44,7 +44,7 @@ python  py:build            python3-build
 python  py:setuptools       python3-setuptools
 python  py:wheel            python3-wheel
 python  cmd:mypy            mypy
-python  py:cloudpickle      python3-cloudpickle
+test    py:cloudpickle      python3-cloudpickle
 format  cmd:clang-format    clang-format
 fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev

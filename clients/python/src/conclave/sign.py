@@ -82,7 +82,7 @@ class Signer:
     def __init__(self, key: Optional[Key]) -> None:
         self.seed: Optional[bytes] = None
         if key and key.signing_secret:
-            self.seed = z85.decode(key.signing_secret.encode())  # type: ignore[no-untyped-call, unused-ignore]
+            self.seed = z85.decode(key.signing_secret.encode())  # type: ignore[no-untyped-call]
         self.head = b"conclave request 1\n" + (key.cluster + key.public).encode() if key else b""
         self.known: Dict[int, List[int]] = {}
 

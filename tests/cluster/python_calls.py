@@ -1,0 +1,61 @@
+"""Functions that test_python_client_executor.py runs on nodes: they are imported there."""
+import os
+import pathlib
+import signal
+import time
+
+
+def square(n):
+    return n * n
+
+
+def add(a, b=0, *, c=0):
+    return a + b + c
+
+
+def divide(a, b):
+    return a / b
+
+
+def nap(seconds, value=None):
+    time.sleep(seconds)
+    return value
+
+
+def wait_for_file(path, value):
+    end = time.monotonic() + 60
+    while not pathlib.Path(path).exists():
+        if time.monotonic() > end:
+            raise TimeoutError(path)
+        time.sleep(0.02)
+    return value
+
+
+def chatter(text):
+    print(text)
+    os.system("echo and a child")
+    return len(text)
+
+
+def leave(code):
+    raise SystemExit(code)
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Unpicklable(Exception):
+    def __init__(self, a, b):
+        super().__init__(a)
+        self.lock = b
+
+
+def awkward():
+    import threading
+    raise Unpicklable("odd", threading.Lock())
+
+
+def lock():
+    import threading
+    return threading.Lock()

@@ -1,0 +1,81 @@
+"""libconclave: its example, compiled against what `make install` puts there, linked both ways, on a real cluster."""
+import os
+import shlex
+import subprocess
+
+import pytest
+
+from harness import BIN, ROOT, SANITIZED, Cluster, clean_environment
+
+pytestmark = pytest.mark.skipif(SANITIZED, reason="the library is linked with the programs' sanitizers")
+EXAMPLE = ROOT / "clients/library/example/example.c"
+LIB = BIN.parent / "lib"
+
+
+def run(*command, **more):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+                          **more)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("library"), nodes=3)
+    try:
+        cluster.start().wait_healthy()
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(scope="module", name="installed")
+def install(tmp_path_factory):
+    """The library's part of an installation, and what pkg-config says of it."""
+    root = tmp_path_factory.mktemp("installed")
+    done = run("make", "-C", ROOT, "--no-print-directory", "install-lib", f"prefix={root}", "DESTDIR=", f"B={BIN.parent}")
+    assert done.returncode == 0, done.stderr
+    env = clean_environment(PKG_CONFIG_PATH=str(root / "lib/pkgconfig"))
+
+    def flags(*options):
+        return shlex.split(run("pkg-config", *options, "conclave", env=env).stdout)
+    return root, flags
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_the_example_runs(grid, installed, tmp_path, static):
+    root, flags = installed
+    program = tmp_path / "example"
+    if static:  # the library alone: the others are shared, as programs have them
+        words = [word if word != "-lconclave" else "-l:libconclave.a" for word in flags("--cflags", "--libs", "--static")]
+    else:
+        words = flags("--cflags", "--libs")
+    done = run("cc", "-Wall", "-Wextra", "-Werror", "-std=c99", EXAMPLE, "-o", program, *words)
+    assert done.returncode == 0, done.stderr
+    env = grid.environment(**({} if static else {"LD_LIBRARY_PATH": str(root / "lib")}))
+    done = run(program, 20, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2432902008176640000\ncolour red\n", "")
+    if not static:
+        assert "libconclave.so.0" in run("readelf", "-d", program).stdout
+    done = run(program, "x", env=env)
+    assert done.returncode == 2 and done.stderr.startswith("example: usage: ")
+    done = run(program, 5, env=env | {"CONCLAVE_BROKER": "127.0.0.1:1"})
+    assert done.returncode == 3 and done.stderr.startswith("example: unreachable: no broker answers")
+
+
+def test_the_header_is_cxx_too(tmp_path, installed):
+    (tmp_path / "x.c").write_text("#include <conclave.h>\n#include <conclave.h>\n", encoding="ascii")
+    for language in ("c", "c++"):
+        done = run("cc", "-x", language, "-fsyntax-only", "-Wall", "-Wextra", "-Werror", *installed[1]("--cflags"), tmp_path / "x.c")
+        if "cc1plus" not in done.stderr:
+            assert done.returncode == 0, done.stderr
+
+
+def test_nothing_but_the_header_s_functions_is_visible():
+    said = {word.partition("(")[0] for line in (ROOT / "clients/library/conclave.h").read_text().splitlines()
+            if line.startswith("CONCLAVE_API") for word in line.replace("*", " ").split() if "(" in word}
+    shared = run("nm", "-D", "--defined-only", LIB / "libconclave.so").stdout.split("\n")
+    names = {line.split()[2] for line in shared if " T " in line}
+    assert names == {f"{name}@@CONCLAVE_0.1" for name in said}
+    assert [line for line in shared if line and " T " not in line] == ["0000000000000000 A CONCLAVE_0.1"]
+    static = run("nm", "--defined-only", "--extern-only", LIB / "libconclave.a").stdout.split("\n")
+    assert {line.split()[2] for line in static if len(line.split()) == 3} == said
+    assert "libconclave.so.0" in run("readelf", "-d", LIB / "libconclave.so").stdout

@@ -1,0 +1,168 @@
+"""The Python client (clients/python) on a real cluster: jobs, maps, what nodes keep, the feed, asyncio, a killed coordinator."""
+import asyncio
+import hashlib
+import json
+import os
+import pathlib
+import sys
+
+import pytest
+import zmq
+
+from harness import ROOT, Cluster, factorial_digits
+
+sys.path.insert(0, str(ROOT / "clients/python/src"))
+import conclave  # noqa: E402
+import conclave.aio  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("python"), nodes=3, slots=2)
+    try:
+        cluster.start().wait_healthy()
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(name="client")
+def open_client(grid):
+    with conclave.Cluster.connect(grid.broker, access=str(grid.locks.admin), timeout=30) as client:
+        yield client
+
+
+def test_a_job_and_its_result(client):
+    assert client.submit("factorial 10").result(timeout=20) == "3628800"
+    job = client.submit("factorial", 3000, key="python-once")
+    assert job.result(timeout=20) == factorial_digits(3000)
+    assert client.submit("factorial", 3000, key="python-once").id == job.id
+    assert client.job(job.id).status()["state"] == "done"
+    assert job.id in [f"{row['job'] >> 40}-{row['job'] & (1 << 40) - 1}" for row in client.jobs()]
+
+
+def test_errors_have_the_names_of_the_exit_codes(client, tmp_path, monkeypatch):
+    with pytest.raises(conclave.Usage) as caught:
+        client.submit("factorial", -3)
+    assert caught.value.exit_code == 2
+    with pytest.raises(conclave.NotFound):
+        client.job("99-99")
+    with pytest.raises(conclave.NotFound):
+        client.kv_get("nothing")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(conclave.Usage, match="no cluster is known here"):
+        conclave.connect()
+    with conclave.connect("127.0.0.1:1", insecure=True) as nobody, pytest.raises(conclave.Unreachable):
+        nobody.status()
+
+
+def test_a_key_that_a_broker_does_not_know_is_refused(grid, tmp_path):
+    public, secret = (key.decode() for key in zmq.curve_keypair())
+    mine = json.loads(pathlib.Path(grid.locks.admin).read_text(encoding="ascii")) | {"public": public, "secret": secret}
+    stranger = tmp_path / "stranger.json"
+    stranger.write_text(json.dumps(mine), encoding="ascii")
+    with pytest.raises(conclave.Usage, match="can be read by others"):
+        conclave.connect(grid.broker, access=str(stranger))
+    stranger.chmod(0o600)
+    with conclave.connect(grid.broker, access=str(stranger)) as client, pytest.raises(conclave.KeyRefused):
+        client.status()
+
+
+def test_the_cluster_is_found_by_the_environment_and_by_the_directory(grid, monkeypatch, tmp_path):
+    monkeypatch.setenv("CONCLAVE_BROKER", grid.broker)
+    monkeypatch.setenv("CONCLAVE_ACCESS", str(grid.locks.admin))
+    with conclave.connect() as client:
+        assert client.status()["coordinator"]
+    monkeypatch.delenv("CONCLAVE_ACCESS")
+    below = tmp_path / "below"
+    (tmp_path / ".conclave").mkdir(mode=0o700)
+    below.mkdir()
+    (tmp_path / ".conclave/access.json").write_bytes(pathlib.Path(grid.locks.admin).read_bytes())
+    os.chmod(tmp_path / ".conclave/access.json", 0o600)
+    monkeypatch.chdir(below)
+    with conclave.connect() as client:
+        assert client.status()["coordinator"]
+    with conclave.connect(dir=str(tmp_path / ".conclave")) as client:
+        assert client.status()["coordinator"]
+
+
+def test_a_command_over_inputs(client):
+    job = client.map(["printf", "%s!", "{}"], ["a", "b c", 7])
+    assert job.outputs(timeout=20) == [b"a!", b"b c!", b"7!"]
+    assert [task.task for task in job] == [1, 2, 3]
+    shell = client.map("printf '%s' {} | wc -c; exit $(({} > 2))", [1, 2, 3], env={"NAME": "x"})
+    states = {task.task: (task.state, task.exit) for task in shell.as_completed(timeout=20)}
+    assert states == {1: ("done", 0), 2: ("done", 0), 3: ("failed", 1)}
+    with pytest.raises(conclave.TaskFailed) as caught:
+        shell.outputs()
+    assert caught.value.task.task == 3 and caught.value.exit_code == 1
+
+
+def test_outputs_that_are_long_come_back_whole(client):
+    job = client.map("head -c {} /dev/zero", [70000, 9 << 20], max_output=16 << 20)
+    assert [len(out) for out in job.outputs(timeout=20)] == [70000, 9 << 20]
+
+
+def test_a_running_map_can_be_cancelled(client):
+    job = client.map(["sleep", "{}"], [60] * 20)
+    assert job.cancel() and {task.state for task in job.tasks(timeout=20)} == {"cancelled"}
+    with pytest.raises(conclave.Cancelled):
+        client.submit("factorial", 200000, key="python-cancelled").cancel() or pytest.skip("it was done already")
+        client.submit("factorial", 200000, key="python-cancelled").result(timeout=20)
+
+
+def test_what_nodes_keep(client):
+    client.kv_put("colour", "grün", node=2)
+    assert client.kv_get("colour", node=2) == "grün"
+    client.progress_set(3, 10 ** 12)
+    snap = client.progress_snap()
+    assert client.progress_get(3, snap) >= 10 ** 12
+    with pytest.raises(conclave.NotFound):
+        client.progress_get(3, snap + 1000)
+    taken = client.snapshot()
+    assert taken["complete"] and taken["counter"] in [head["counter"] for head in client.snapshots(taken["initiator"])]
+    data = os.urandom(700000)
+    client.value_put(data, "random")
+    assert client.value_get(hashlib.sha256(data).digest()) == data
+
+
+def test_the_feed_is_an_iterator(client):
+    with client.feed(timeout=5) as feed:
+        heard = set()
+        for message in feed:
+            heard.add(message["node"])
+            if heard == {1, 2, 3}:
+                break
+
+
+def test_asyncio(grid):
+    async def work():
+        async with conclave.aio.Cluster.connect(grid.broker, access=str(grid.locks.admin)) as client:
+            jobs = [await client.submit("factorial", n) for n in range(20, 40)]
+            results = await asyncio.gather(*jobs)
+            tasks = [task.stdout async for task in await client.map(["echo", "{}"], range(5))]
+            async for message in client.feed(timeout=5):
+                return results, tasks, message["type"]
+    results, tasks, kind = asyncio.run(work())
+    assert results == [factorial_digits(n) for n in range(20, 40)]
+    assert tasks == [b"%d\n" % n for n in range(5)] and kind in ("heartbeat", "event")
+
+
+def test_jobs_and_maps_survive_the_death_of_the_coordinator(tmp_path):
+    cluster = Cluster(tmp_path, nodes=3, slots=2)
+    try:
+        status = cluster.start().wait_healthy()
+        with conclave.connect(cluster.broker, access=str(cluster.locks.admin), timeout=30) as client:
+            job = client.map("sleep 0.2; echo {}", range(20))
+            big = client.submit("factorial", 30000)
+            seen = []
+            for task in job.as_completed(timeout=60):
+                if not seen:
+                    cluster.kill_coordinator(status)
+                seen.append(task)
+            assert sorted(task.task for task in seen) == list(range(1, 21))
+            assert all(task.stdout == b"%d\n" % (task.task - 1) for task in seen)
+            assert big.result(timeout=60) == factorial_digits(30000)
+            assert client.status()["coordinator"] != status["coordinator"]
+    finally:
+        cluster.close()
