@@ -51,9 +51,8 @@ void world_say(struct world *world, node_id_t id, const char *format, ...)
     va_end(args);
     printf("[%11.3f ms] ", (double)world->now_us / 1000);
     if (id)
-        printf("%u  %s\n", id, line.at);
-    else
-        printf("   %s\n", line.at);
+        printf("%u", id);
+    printf("%s  %s\n", id ? "" : " ", line.at);
 }
 
 void world_count(struct world *world, enum fault fault)
