@@ -8,17 +8,20 @@
  * (clients/ask/submission.h): also over lost coordinators. All results must be the same text.
  * Prints one line of JSON: jobs, seconds, jobs a second, the processor time of this program, and
  * percentiles of what a job took. */
+#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "clients/ask/connection.h"
 #include "clients/ask/interrupt.h"
 #include "clients/ask/latency.h"
 #include "clients/ask/submission.h"
 #include "shared/base/clock.h"
 #include "shared/base/memory.h"
+#include "shared/base/options.h"
 #include "shared/bus/bus.h"
 
 #define CLIENTS_MAX 64
