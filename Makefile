@@ -301,7 +301,10 @@ check-format: ## clang-format would change nothing
 test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
 	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
 
-test-cluster: all shims $(B)/chaos/switch $(addprefix $(B)/bench/,gmp_numbers load commits history) ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
+# All of them, so that none is found not to link when somebody wants to measure.
+bench_programs := $(addprefix $(B)/bench/,commands commits gearman_jobs gmp_factorial gmp_numbers history load router transform_wisdom)
+
+test-cluster: all shims $(B)/chaos/switch $(bench_programs) ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' $(PYTEST_ARGS)
 
@@ -483,7 +486,7 @@ transform-wisdom: $(B)/bench/transform_wisdom ## measures FFTW's transforms on t
 bench-jobs: all $(B)/bench/gmp_numbers ## a product of 1,000,000 integers and batch-gcd beside GMP in one process, in turn (JOBS_ARGS='--jobs batch-gcd:300000 --memory-limit 256M --rounds 1 --no-gmp', '--json')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/jobs.py --gmp '$(abspath $(B))/bench/gmp_numbers' --dir $(B) $(JOBS_ARGS)
 
-$(B)/bench/commands: $(B)/obj/tests/bench/commands.o $(call lib,work base)
+$(B)/bench/commands: $(B)/obj/tests/bench/commands.o $(call lib,work tasks base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(alloc_conclave-node) $(PKG_LIBS)
 
