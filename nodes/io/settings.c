@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nodes/io/disk.h"
+#include "nodes/core/kinds/kinds.h"
 #include "shared/base/error.h"
 #include "shared/base/heartbeat.h"
 #include "shared/base/limits.h"

@@ -242,18 +242,7 @@
 #define PLAN_RANGES_MIN   16
 #define PLAN_RANGES_LEAST 4 /* of a plan that cannot be without */
 #define RANGES_PER_WORKER 2
-/* A result of so many decimal digits is converted to text in pieces, by several workers
- * (docs/performance.md); and pieces that it has at most: more would take a second division each
- * before they begin. */
-#define PIECES_FROM_DIGITS UINT64_C(1500000)
-#define PIECES_DIGITS_MIN  UINT64_C(700000) /* of a piece */
-#define PLAN_PIECES_MAX    8
-/* More than two pieces only for so many workers each: several may share a machine's processors, and
- * each that takes part prepares powers and transforms of its own, in memory that it has to touch
- * first (docs/performance.md). */
-#define PIECES_WORKERS 2
-/* Such a result has no more digits: beyond what any node computes. */
-#define PLAN_DIGITS_MAX ((uint64_t)1 << 40)
+#define PLAN_PIECES_MAX   8 /* of a text; each doubling takes a division more before it begins */
 /* Leaves of a plan whose results have several consumers: up to five operations each, and what is
  * done of them is a bit each in memory and is walked once when a checkpoint is loaded, 0.1 s. */
 #define PLAN_LEAVES_MAX 16384

@@ -14,7 +14,7 @@ CONVERTING = ("quotient", "rest", "piece", "join")
 
 
 def trace_of(cluster, job):
-    shown = cluster.conclave("job", "show", job, "--json")
+    shown = cluster.conclave("job", "show", job, "--ops", "--json")
     return json.loads(shown.stdout)["trace"] if shown.returncode == OK else None
 
 
@@ -34,7 +34,7 @@ def maker_of(cluster, job, operator, index=0):
 def text_of(cluster, job):
     done = cluster.conclave("job", "wait", job, "--timeout", "2m", timeout=150)
     assert done.returncode == OK, done.stderr
-    return cluster.ok("job", "result", job, timeout=60).stdout.strip()
+    return cluster.ok("job", "result", job, timeout=60).strip()
 
 
 def residue(digits):
@@ -94,7 +94,7 @@ def test_a_worker_and_the_coordinator_are_killed_during_a_conversion(make_cluste
     assert row["state"] == "done" and row["operations"]["done"] == row["operations"]["total"]
     cluster.start_node(old["coordinator"])
     cluster.wait_healthy(20)
-    assert cluster.ok("job", "result", job, timeout=60).stdout.strip() == factorial_digits(N)
+    assert cluster.ok("job", "result", job, timeout=60).strip() == factorial_digits(N)
 
 
 def test_workers_that_are_stopped_during_a_conversion_keep_nobody_waiting(make_cluster):
