@@ -108,7 +108,7 @@ static const struct option_spec specs[] = {
      "the account that commands run as, when this node is root's; it must not be able to read the "
      "data directory, and must reach --scratch"},
     {"pieces-from", OPTION_U64, &given.pieces_from, 1, PLAN_DIGITS_MAX, "DIGITS",
-     "for tests: results of so many digits are converted to text in pieces (1500000)"},
+     "results of so many digits are converted to text in pieces, by several workers (never)"},
     {"fail-exit", OPTION_CHANCE, &given.failure.exit_ppm, 0, 0, "P",
      "fail on purpose: exit with this probability, a worker with each batch of operations, a "
      "coordinator with each batch of log entries (0)"},

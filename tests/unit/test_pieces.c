@@ -59,6 +59,8 @@ static void two_pieces_are_one_division_and_two_texts(void **state)
         assert_int_equal(plan_opcode(&plan, root + 1 + i), after[i]);
 }
 
+#define FROM_DIGITS 1500000
+
 static void only_large_results_of_several_workers_are_converted_in_pieces(void **state)
 {
     (void)state;
@@ -67,12 +69,12 @@ static void only_large_results_of_several_workers_are_converted_in_pieces(void *
     struct plan tree = plan_of("factorial", "10000000", 0, 0);
     struct plan series;
     assert_int_equal(plan_parse(&series, slice_of("pi"), slice_of("10000000"), NULL), OK);
-    assert_int_equal(plan_choose_pieces(&large, 1, PIECES_FROM_DIGITS), 0);
-    assert_int_equal(plan_choose_pieces(&large, 2, PIECES_FROM_DIGITS), 2);
-    assert_int_equal(plan_choose_pieces(&large, 5, PIECES_FROM_DIGITS), 2);
-    assert_int_equal(plan_choose_pieces(&large, 8, PIECES_FROM_DIGITS), 4);
-    assert_int_equal(plan_choose_pieces(&large, 99, PIECES_FROM_DIGITS), PLAN_PIECES_MAX);
-    assert_int_equal(plan_choose_pieces(&small, 5, PIECES_FROM_DIGITS), 0);
+    assert_int_equal(plan_choose_pieces(&large, 1, FROM_DIGITS), 0);
+    assert_int_equal(plan_choose_pieces(&large, 2, FROM_DIGITS), 2);
+    assert_int_equal(plan_choose_pieces(&large, 5, FROM_DIGITS), 2);
+    assert_int_equal(plan_choose_pieces(&large, 8, FROM_DIGITS), 4);
+    assert_int_equal(plan_choose_pieces(&large, 99, FROM_DIGITS), PLAN_PIECES_MAX);
+    assert_int_equal(plan_choose_pieces(&small, 5, FROM_DIGITS), 0);
     assert_int_equal(plan_choose_pieces(&small, 8, 1000), 4);
     assert_int_equal(plan_choose_pieces(&tree, 5, 1), 0);
     assert_int_equal(plan_choose_pieces(&series, 5, 1), 0);

@@ -178,7 +178,7 @@ int plan_set_pieces(struct plan *plan, uint64_t pieces)
 uint64_t plan_choose_pieces(const struct plan *plan, uint64_t workers, uint64_t from)
 {
     uint64_t digits = plan->kind->digits && plan->ranges ? plan->kind->digits(plan) : 0, pieces = 2;
-    uint64_t least = from < PIECES_FROM_DIGITS ? 1 : PIECES_DIGITS_MIN;
+    uint64_t least = from < 2 * PIECES_DIGITS_MIN ? 1 : PIECES_DIGITS_MIN;
     if (workers < pieces || !digits || digits < from || digits > PLAN_DIGITS_MAX)
         return 0;
     while (pieces < PLAN_PIECES_MAX && PIECES_WORKERS * 2 * pieces <= workers &&
