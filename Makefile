@@ -88,7 +88,7 @@ sanitizer := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -
 # Asserts stay on: NDEBUG is never defined here.
 all_cppflags = -I. -D_GNU_SOURCE $(if $(MUTANTS),-DCONCLAVE_MUTANTS) $(PKG_CFLAGS) $(CPPFLAGS)
 # Position-independent and hidden, so that the same objects make the shared library; it costs the programs nothing.
-all_cflags   = -std=c11 -pthread -fPIC -fvisibility=hidden $(WARNINGS) $(sanitizer) $(CFLAGS)
+all_cflags   = -std=c11 -pthread -fPIC $(WARNINGS) $(sanitizer) $(CFLAGS)
 all_ldflags  = -pthread -Wl,--as-needed $(sanitizer) $(CFLAGS) $(LDFLAGS)
 compile      = $(CC) $(all_cppflags) $(all_cflags) -MMD -MP
 

@@ -1,6 +1,7 @@
 #include "nodes/io/settings.h"
 
 #include <inttypes.h>
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "nodes/io/disk.h"
@@ -234,8 +235,20 @@ int settings_check(struct settings *is, char why[TEXT_MAX])
     return why[0] ? ERR_MALFORMED : read_fail_on(is, why);
 }
 
-/* A host's name begins with a letter or a digit (RFC 1123), an address of IPv6 perhaps with a colon
- * or a bracket; ZeroMQ refuses to connect to others. */
+/* An address of IPv6, in brackets or not; or a name, which begins with a letter or a digit (RFC
+ * 1123): ZeroMQ refuses to connect to others. */
+static bool is_host(const char *at, size_t len)
+{
+    bool brackets = len > 2 && at[0] == '[' && at[len - 1] == ']';
+    char address[HOST_MAX + 1];
+    struct in6_addr ignored;
+    if (!is_name(at, len, HOST_MAX, "-_.:[]"))
+        return false;
+    text_format(address, sizeof address, "%.*s", (int)len - 2 * brackets, at + brackets);
+    return inet_pton(AF_INET6, address, &ignored) == 1 ||
+           (is_name(at, 1, 1, "") && is_name(at, len, HOST_MAX, "-_."));
+}
+
 int settings_split_hosts(char *list, uint64_t n, const char **hosts, char why[TEXT_MAX])
 {
     uint64_t found = 0;
@@ -244,7 +257,7 @@ int settings_split_hosts(char *list, uint64_t n, const char **hosts, char why[TE
     for (char *at = list; at;) {
         char *comma = strchr(at, ','), shown[SHOWN_MAX];
         size_t len = comma ? (size_t)(comma - at) : strlen(at);
-        if (!is_name(at, len, HOST_MAX, "-_.:[]") || !is_name(at, 1, 1, ":[")) {
+        if (!is_host(at, len)) {
             text_format(why, TEXT_MAX, "--peers: '%s' is not a host name",
                         text_escape(shown, sizeof shown, (struct slice){(uint8_t *)at, len}));
             return ERR_MALFORMED;

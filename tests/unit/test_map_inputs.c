@@ -254,7 +254,7 @@ static void files_are_sorted_and_must_be_there(void **state)
     check(&request, "", ERR_NOT_FOUND, "nothing matches 'data/*.txt'");
     patterns[0] = "data/sub";
     request.files.n = 1;
-    check(&request, "", ERR_IO, "no regular file");
+    check(&request, "", ERR_IO, "not a regular file");
     patterns[0] = "data/../data/a.csv";
     check(&request, "data/a.csv;", ERR_NOT_FOUND, NULL); /* what is after the dots */
     put("data/c..d", "");

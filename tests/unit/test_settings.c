@@ -24,10 +24,12 @@ static int split(const char *peers, uint64_t n, char why[TEXT_MAX])
     return error;
 }
 
-static void hosts_begin_with_a_letter_or_a_digit(void **state)
+static void hosts_are_names_or_addresses_of_IPv6(void **state)
 {
-    static const char *const sound[] = {"a", "7", "node-1.example.org", "127.0.0.1", "n_1"};
-    static const char *const none[] = {"-", ".", "_a", "-a", "", "a b", "*", "a:1", "a/b"};
+    static const char *const sound[] = {"a",   "7",   "node-1.example.org", "127.0.0.1",
+                                        "n_1", "::1", "[fe80::1]"};
+    static const char *const none[] = {"-",   ".",   "_a", "-a",  "",     "a b", "*",
+                                       "a:1", "a/b", "[]", "[a]", "[::1", "1:2"};
     char why[TEXT_MAX];
     (void)state;
     for (size_t i = 0; i < sizeof sound / sizeof *sound; i++)
@@ -89,7 +91,7 @@ static void without_keys_no_option_of_commands_means_anything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts_begin_with_a_letter_or_a_digit),
+        cmocka_unit_test(hosts_are_names_or_addresses_of_IPv6),
         cmocka_unit_test(there_is_one_host_for_each_node),
         cmocka_unit_test(what_is_not_given_is_the_default),
         cmocka_unit_test(without_keys_no_option_of_commands_means_anything),

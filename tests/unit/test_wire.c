@@ -363,11 +363,11 @@ static void a_frame_without_a_known_type_is_refused(void **state)
         struct slice frame;
         const char *what;
     } cases[] = {
-        {{(const uint8_t *)"\x80", 1}, "no map with a \"type\""},
-        {{(const uint8_t *)"\xc0", 1}, "no map with a \"type\""},
-        {{(const uint8_t *)"\x91\xa4type", 6}, "no map with a \"type\""},
-        {{(const uint8_t *)"\x81\xa4type\x07", 7}, "no map with a \"type\""},
-        {{(const uint8_t *)"\x81\xa4type\xc4\x05hello", 13}, "no map with a \"type\""},
+        {{(const uint8_t *)"\x80", 1}, "not a map with a \"type\""},
+        {{(const uint8_t *)"\xc0", 1}, "not a map with a \"type\""},
+        {{(const uint8_t *)"\x91\xa4type", 6}, "not a map with a \"type\""},
+        {{(const uint8_t *)"\x81\xa4type\x07", 7}, "not a map with a \"type\""},
+        {{(const uint8_t *)"\x81\xa4type\xc4\x05hello", 13}, "not a map with a \"type\""},
         {{(const uint8_t *)"\x81\xa4type\xa0", 7}, "unknown message type ''"},
         {{(const uint8_t *)"\x81\xa4type\xa4none", 11}, "unknown message type 'none'"},
         {{(const uint8_t *)"\x81\xa4type\xa6hello\0", 13}, "unknown message type 'hello\\x00'"},

@@ -19,8 +19,8 @@
 
 /* A result of so many decimal digits is converted to text in pieces, by several workers: none is by
  * default, for on one machine of two processors that took no less time than one operation does
- * (docs/performance.md); --pieces-from of nodes chooses. Pieces have so many digits at least: below,
- * what workers fetch and prepare takes as long as they gain. */
+ * (docs/performance.md); --pieces-from of nodes chooses. Pieces have so many digits at least:
+ * below, what workers fetch and prepare takes as long as they gain. */
 #define PIECES_FROM_DIGITS UINT64_MAX
 #define PIECES_DIGITS_MIN  UINT64_C(700000)
 /* More than two pieces only for so many workers each: several may share a machine's processors, and
