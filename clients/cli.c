@@ -23,10 +23,7 @@ void cli_use_dir(struct cli *cli, const char *dir)
 
 struct client *cli_client(struct cli *cli)
 {
-    struct client *known = cli->connection.client, *client = connection_client(&cli->connection);
-    if (!known && cli->timeout_given && cli->waits)
-        client_wait_unserved(client);
-    return client;
+    return connection_client(&cli->connection);
 }
 
 void cli_forget_key(struct cli *cli)

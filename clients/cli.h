@@ -13,7 +13,6 @@ struct cli {
     struct conclave connection; /* where the cluster is, and with which key: --broker, --access,
                                    --dir, --insecure, --timeout */
     bool timeout_given;         /* else it is the default */
-    bool waits; /* about jobs: an explicit --timeout is also for a coordinator to appear */
     bool json;
     bool json_lines; /* one value a line, whatever stdout is */
 };

@@ -154,11 +154,11 @@ static int run(const struct command *command, int n_words, char **words)
                                      .dir = options.dir,
                                      .insecure = options.insecure,
                                      .timeout_us = options.timeout_us,
+                                     .waits = options.timeout_us && is_about_jobs(command),
                                      .make_context = bus_open,
                                      .end_context = bus_close},
                       .json = options.json,
-                      .timeout_given = options.timeout_us,
-                      .waits = is_about_jobs(command)};
+                      .timeout_given = options.timeout_us};
     if (!cli.timeout_given)
         cli.connection.timeout_us = CLIENT_TIMEOUT_DEFAULT_MS * MS_US;
     if (options.broker && addresses_parse(options.broker, &cli.connection.brokers, why))

@@ -52,6 +52,8 @@ struct client *connection_client(struct conclave *connection)
         find_entry(connection);
         connection->client =
             client_new(connection_context(connection), &connection->brokers, &connection->entry);
+        if (connection->waits)
+            client_wait_unserved(connection->client);
     }
     return connection->client;
 }

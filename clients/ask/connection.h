@@ -14,7 +14,8 @@ struct conclave {
     const char *named;        /* borrowed: the same, to be read with the key file; NULL: none */
     const char *access, *dir; /* borrowed: where the key is; NULL: searched for */
     bool insecure;            /* use none */
-    uint64_t timeout_us;      /* of a call */
+    uint64_t timeout_us;      /* of a call, and */
+    bool waits;               /* of how long it waits for a coordinator, too */
 
     struct entry entry;    /* with the client */
     void *context;         /* ZeroMQ's, and */

@@ -293,9 +293,7 @@
  * for so long is cut off, and will be declared lost. */
 #define TASK_REPORTS_US (1000 * MS_US)
 
-#define ACTIVE_JOBS_MAX                                                                       \
-    512 /* jobs that are scheduled at the same time; others wait in order. With 64 a crowd of \
-           small jobs waited for each other: a tenth fewer a second */
+#define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
 /* Operations that wait or are executed at a worker: four times the largest credit of a coordinator.
  * Beyond, they are refused, and given to others. */
 #define WORK_QUEUED_MAX (8 * BATCH_OPS_MAX)

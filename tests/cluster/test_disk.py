@@ -90,7 +90,7 @@ def test_a_full_disk_of_one_node_stops_nothing_R25(make_cluster, small_disks):
         cluster.kill(cluster.nodes[node])
     cluster.feed.wait(lambda m: m.get("role") == "coordinator" and m["node"] not in gone, 10,
                       "another is elected, by three votes of five")
-    refused = cluster.conclave("submit", "factorial", 440, "--timeout", "20s")
+    refused = cluster.conclave("submit", "factorial", 440)
     assert refused.returncode == UNREACHABLE, refused.stderr
     # None serves; or the entry that the term begins with fits into what node 1 has set aside, and the coordinator says it.
     assert re.search("disk full on (1, so only 2 can write|node 1: 2 of 5 can write)", refused.stderr), refused.stderr
