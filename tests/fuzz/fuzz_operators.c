@@ -101,7 +101,7 @@ static bool is_integer(enum opcode opcode)
 {
     const struct operator_traits *traits = operator_traits(opcode);
     return !traits->conversion && !traits->program && opcode != OPCODE_GCDS &&
-           opcode != OPCODE_GATHER;
+           opcode != OPCODE_GATHER && opcode != OPCODE_PIECE && opcode != OPCODE_JOIN;
 }
 
 /* A new result, or NULL. */
