@@ -40,7 +40,7 @@ HISTORY_ARGS ?=
 HISTORY_KEPT ?=
 FUZZ_SECONDS ?= 60
 FUZZ         ?=
-# Of make chaos and make soak.
+# Of make chaos and make chaos-long.
 SECONDS      ?= 60
 MINUTES      ?= 30
 NODES        ?= 5
@@ -243,7 +243,7 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c test
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: soak-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-corpus test-harness test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos soak failover chaos-mutants steady
+.PHONY: many-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-corpus test-harness test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos chaos-long failover chaos-mutants steady
 
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
@@ -313,7 +313,7 @@ chaos: all shims $(B)/chaos/switch ## a real cluster under every kind of fault, 
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' $(PYTHON) -B tests/chaos/chaos.py \
 	  --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --nodes $(NODES) --out $(B)/chaos/last --results $(B)/results/chaos
 
-soak: ## the same for MINUTES=30, with trends of memory, descriptors and disk
+chaos-long: ## the same for MINUTES=30, with trends of memory, descriptors and disk
 	@+$(MAKE) --no-print-directory chaos SECONDS=$$(( $(MINUTES) * 60 ))
 
 wipes: all ## wipes of every minority of 3 and 5 voters, in every order, under load (SEED=n WIPES_ARGS='--voters 3')
@@ -339,8 +339,8 @@ failover: build-chaos ## time without service after the leader is killed, stoppe
 steady: all ## the highest load and no fault: nobody is suspected, no loop stands still (STEADY_ARGS='--runs 10')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/chaos/steady.py $(STEADY_ARGS)
 
-soak-values: all ## VALUES=20000 large results while followers are stopped at random
-	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SOAK_VALUES='$(or $(VALUES),20000)' \
+many-values: all ## VALUES=20000 large results while followers are stopped at random
+	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_MANY_VALUES='$(or $(VALUES),20000)' \
 	  sh tests/tools/run-cluster.sh $(B) '$(PYTHON)' -s -k twenty_thousand tests/cluster/test_values.py
 
 .PHONY: map-kills

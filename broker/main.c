@@ -11,6 +11,7 @@
 #include "shared/base/log.h"
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
+#include "shared/base/options.h"
 #include "shared/base/text.h"
 #include "shared/base/urgency.h"
 #include "shared/base/version.h"
@@ -61,10 +62,7 @@ int main(int argc, char **argv)
             help();
         else
             printf("conclave-broker %s\n", CONCLAVE_VERSION);
-        if (!fflush(stdout) && !ferror(stdout))
-            return EXIT_OK;
-        fprintf(stderr, "conclave-broker: the output could not be written\n");
-        return EXIT_FAILED;
+        return options_printed("conclave-broker");
     }
     sigset_t set;
     sigemptyset(&set);

@@ -17,6 +17,7 @@
 #include "shared/base/log.h"
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
+#include "shared/base/options.h"
 #include "shared/base/quorum.h"
 #include "shared/base/slots.h"
 #include "shared/base/urgency.h"
@@ -214,12 +215,6 @@ static void print_help(void)
            "descriptors.\n");
 }
 
-static int unwritten(void)
-{
-    fprintf(stderr, "conclave-node: the output could not be written\n");
-    return EXIT_FAILED;
-}
-
 int main(int argc, char **argv)
 {
     char why[TEXT_MAX];
@@ -237,7 +232,7 @@ int main(int argc, char **argv)
     if (error)
         return usage_error(why);
     if (given.help || given.version)
-        return fflush(stdout) || ferror(stdout) ? unwritten() : EXIT_OK;
+        return options_printed("conclave-node");
     if (n_words)
         return usage_error("it takes only options; --help lists them");
     struct rlimit files;

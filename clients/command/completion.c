@@ -79,19 +79,22 @@ static void bash_option(const struct option_spec *spec)
     printf("%s%s%s ", dashes(spec), spec->name, spec->argument ? "=" : "");
 }
 
+/* The end of a walk through the words before: which of them are the command. */
+#define FIND_NAME                                                        \
+    "        case $word in\n"                                            \
+    "        -*) ;;\n"                                                   \
+    "        *) n=$((n + 1)); [ $n -gt 2 ] || name=\"$name $word\" ;;\n" \
+    "        esac\n"                                                     \
+    "    done\n"                                                         \
+    "    case \"$name \" in\n"
+
 static const char bash_head[] =
     "# bash completion for conclave(1); made by: conclave completion bash\n"
     "_conclave() {\n"
     "    local word at=$COMP_CWORD name='' n=0 words='' options='' kinds=''\n"
     "    local now=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
     "    COMPREPLY=()\n"
-    "    for word in \"${COMP_WORDS[@]:1:at-1}\"; do\n"
-    "        case $word in\n"
-    "        -*) ;;\n"
-    "        *) n=$((n + 1)); [ $n -gt 2 ] || name=\"$name $word\" ;;\n"
-    "        esac\n"
-    "    done\n"
-    "    case \"$name \" in\n";
+    "    for word in \"${COMP_WORDS[@]:1:at-1}\"; do\n" FIND_NAME;
 
 static const char bash_tail[] =
     "    esac\n"
@@ -164,13 +167,7 @@ static const char zsh_head[] =
     "_conclave() {\n"
     "    local word name='' n=0\n"
     "    local -a rows options\n"
-    "    for word in ${words[2,CURRENT-1]}; do\n"
-    "        case $word in\n"
-    "        -*) ;;\n"
-    "        *) n=$((n + 1)); [ $n -gt 2 ] || name=\"$name $word\" ;;\n"
-    "        esac\n"
-    "    done\n"
-    "    case \"$name \" in\n";
+    "    for word in ${words[2,CURRENT-1]}; do\n" FIND_NAME;
 
 static const char zsh_tail[] = "    esac\n"
                                "    if [[ $PREFIX == -* ]]; then\n"

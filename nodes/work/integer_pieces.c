@@ -239,8 +239,7 @@ int integer_join_room(const struct integer_operand *operands, size_t n, size_t *
     return OK;
 }
 
-void integer_join_into(const struct integer_operand *operands, size_t n, bool whole,
-                       struct blob *out)
+static void join(const struct integer_operand *operands, size_t n, bool whole, struct blob *out)
 {
     uint8_t *at = out->at;
     for (size_t i = 0; i < n; i++) {
@@ -254,4 +253,25 @@ void integer_join_into(const struct integer_operand *operands, size_t n, bool wh
     if (at == out->at)
         *at++ = '0';
     out->len = (size_t)(at - out->at);
+}
+
+int integer_join_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                      stop_flag *stop)
+{
+    (void)stop; /* it copies */
+    join(operands, n, false, out);
+    return OK;
+}
+
+int integer_joined_room(const struct integer_operand *operands, size_t n, size_t *room_bytes)
+{
+    return integer_join_room(operands, n, room_bytes);
+}
+
+int integer_joined_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                        stop_flag *stop)
+{
+    (void)stop;
+    join(operands, n, true, out);
+    return OK;
 }

@@ -26,9 +26,14 @@ int integer_piece_room(const struct integer_operand *operands, size_t n, size_t 
 int integer_piece_into(const struct integer_operand *operands, size_t n, struct blob *out,
                        stop_flag *stop);
 
-/* Pieces in order; `whole`: without zeros before them, but for the number 0. */
+/* Pieces in order. */
 int integer_join_room(const struct integer_operand *operands, size_t n, size_t *room_bytes);
-void integer_join_into(const struct integer_operand *operands, size_t n, bool whole,
-                       struct blob *out);
+int integer_join_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                      stop_flag *stop);
+
+/* The same without zeros before them, but for the number 0. */
+int integer_joined_room(const struct integer_operand *operands, size_t n, size_t *room_bytes);
+int integer_joined_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                        stop_flag *stop);
 
 #endif

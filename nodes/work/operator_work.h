@@ -32,4 +32,23 @@ int operator_literals(const struct compute_op *op, size_t n);
 /* The operands as integers. */
 void operator_integers(const struct compute_op *op, struct integer_operand out[OPERANDS_MAX]);
 
+/* Defines the operator NAME, whose result is that of integer_NAME_room() and integer_NAME_into():
+ * they get all operands as integers. */
+#define OPERATOR_OF_INTEGERS(name)                                                       \
+    static int room(const struct compute_op *op, size_t *room_bytes)                     \
+    {                                                                                    \
+        struct integer_operand operands[OPERANDS_MAX];                                   \
+        operator_integers(op, operands);                                                 \
+        return integer_##name##_room(operands, op->n_operands, room_bytes);              \
+    }                                                                                    \
+    static int into(const struct compute_op *op, struct blob *out, uint64_t *operations, \
+                    stop_flag *stop)                                                     \
+    {                                                                                    \
+        struct integer_operand operands[OPERANDS_MAX];                                   \
+        operator_integers(op, operands);                                                 \
+        *operations = 1;                                                                 \
+        return integer_##name##_into(operands, op->n_operands, out, stop);               \
+    }                                                                                    \
+    const struct operator_work operator_##name##_work = {room, into};
+
 #endif

@@ -258,3 +258,11 @@ void options_help(const struct option_spec *specs, FILE *out)
                       HELP_COLUMN, out);
     }
 }
+
+int options_printed(const char *program)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return EXIT_OK;
+    fprintf(stderr, "%s: the output could not be written\n", program);
+    return EXIT_FAILED;
+}

@@ -59,4 +59,8 @@ int options_parse_leading(const struct option_spec *specs, int argc, char **argv
 /* Prints one line an option; on a terminal that is narrower, several. */
 void options_help(const struct option_spec *specs, FILE *out);
 
+/* After help or a version went to stdout: EXIT_OK; or says on stderr that it could not be written,
+ * and returns EXIT_FAILED. */
+int options_printed(const char *program);
+
 #endif

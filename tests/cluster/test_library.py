@@ -1,11 +1,10 @@
 """libconclave: its example, compiled against what `make install` puts there, linked both ways, on a real cluster."""
-import os
 import shlex
 import subprocess
 
 import pytest
 
-from harness import BIN, ROOT, SANITIZED, Cluster, clean_environment
+from harness import BIN, ROOT, SANITIZED, clean_environment
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the library is linked with the programs' sanitizers")
 EXAMPLE = ROOT / "clients/library/example/example.c"
@@ -16,15 +15,7 @@ def run(*command, **more):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
                           **more)
 
-
-@pytest.fixture(scope="module")
-def grid(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("library"), nodes=3)
-    try:
-        cluster.start().wait_healthy()
-        yield cluster
-    finally:
-        cluster.close()
+CLUSTER = {"nodes": 3}
 
 
 @pytest.fixture(scope="module", name="installed")
@@ -44,7 +35,7 @@ def install(tmp_path_factory):
 
 
 @pytest.mark.parametrize("static", [False, True])
-def test_the_example_runs(grid, installed, tmp_path, static):
+def test_the_example_runs(cluster, installed, tmp_path, static):
     root, flags = installed
     program = tmp_path / "example"
     if static:  # the library alone: the others are shared, as programs have them
@@ -53,7 +44,7 @@ def test_the_example_runs(grid, installed, tmp_path, static):
         words = flags("--cflags", "--libs")
     done = run("cc", "-Wall", "-Wextra", "-Werror", "-std=c99", EXAMPLE, "-o", program, *words)
     assert done.returncode == 0, done.stderr
-    env = grid.environment(**({} if static else {"LD_LIBRARY_PATH": str(root / "lib")}))
+    env = cluster.environment(**({} if static else {"LD_LIBRARY_PATH": str(root / "lib")}))
     done = run(program, 20, env=env)
     assert (done.returncode, done.stdout, done.stderr) == (0, "2432902008176640000\ncolour red\n", "")
     if not static:

@@ -9,26 +9,18 @@ import sys
 import pytest
 import zmq
 
-from harness import ROOT, Cluster, factorial_digits
+from harness import ROOT, factorial_digits
 
 sys.path.insert(0, str(ROOT / "clients/python/src"))
 import conclave  # noqa: E402
 import conclave.aio  # noqa: E402
 
-
-@pytest.fixture(scope="module")
-def grid(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("python"), nodes=3, slots=2)
-    try:
-        cluster.start().wait_healthy()
-        yield cluster
-    finally:
-        cluster.close()
+CLUSTER = {"nodes": 3, "slots": 2}
 
 
 @pytest.fixture(name="client")
-def open_client(grid):
-    with conclave.Cluster.connect(grid.broker, access=str(grid.locks.admin), timeout=30) as client:
+def open_client(cluster):
+    with conclave.Cluster.connect(cluster.broker, access=str(cluster.locks.admin), timeout=30) as client:
         yield client
 
 
@@ -56,28 +48,28 @@ def test_errors_have_the_names_of_the_exit_codes(client, tmp_path, monkeypatch):
         nobody.status()
 
 
-def test_a_key_that_a_broker_does_not_know_is_refused(grid, tmp_path):
+def test_a_key_that_a_broker_does_not_know_is_refused(cluster, tmp_path):
     public, secret = (key.decode() for key in zmq.curve_keypair())
-    mine = json.loads(pathlib.Path(grid.locks.admin).read_text(encoding="ascii")) | {"public": public, "secret": secret}
+    mine = json.loads(pathlib.Path(cluster.locks.admin).read_text(encoding="ascii")) | {"public": public, "secret": secret}
     stranger = tmp_path / "stranger.json"
     stranger.write_text(json.dumps(mine), encoding="ascii")
     with pytest.raises(conclave.Usage, match="can be read by others"):
-        conclave.connect(grid.broker, access=str(stranger))
+        conclave.connect(cluster.broker, access=str(stranger))
     stranger.chmod(0o600)
-    with conclave.connect(grid.broker, access=str(stranger)) as client, pytest.raises(conclave.KeyRefused):
+    with conclave.connect(cluster.broker, access=str(stranger)) as client, pytest.raises(conclave.KeyRefused):
         client.status()
 
 
-def test_the_cluster_is_found_by_the_environment_and_by_the_directory(grid, monkeypatch, tmp_path):
-    monkeypatch.setenv("CONCLAVE_BROKER", grid.broker)
-    monkeypatch.setenv("CONCLAVE_ACCESS", str(grid.locks.admin))
+def test_the_cluster_is_found_by_the_environment_and_by_the_directory(cluster, monkeypatch, tmp_path):
+    monkeypatch.setenv("CONCLAVE_BROKER", cluster.broker)
+    monkeypatch.setenv("CONCLAVE_ACCESS", str(cluster.locks.admin))
     with conclave.connect() as client:
         assert client.status()["coordinator"]
     monkeypatch.delenv("CONCLAVE_ACCESS")
     below = tmp_path / "below"
     (tmp_path / ".conclave").mkdir(mode=0o700)
     below.mkdir()
-    (tmp_path / ".conclave/access.json").write_bytes(pathlib.Path(grid.locks.admin).read_bytes())
+    (tmp_path / ".conclave/access.json").write_bytes(pathlib.Path(cluster.locks.admin).read_bytes())
     os.chmod(tmp_path / ".conclave/access.json", 0o600)
     monkeypatch.chdir(below)
     with conclave.connect() as client:
@@ -135,9 +127,9 @@ def test_the_feed_is_an_iterator(client):
                 break
 
 
-def test_asyncio(grid):
+def test_asyncio(cluster):
     async def work():
-        async with conclave.aio.Cluster.connect(grid.broker, access=str(grid.locks.admin)) as client:
+        async with conclave.aio.Cluster.connect(cluster.broker, access=str(cluster.locks.admin)) as client:
             jobs = [await client.submit("factorial", n) for n in range(20, 40)]
             results = await asyncio.gather(*jobs)
             tasks = [task.stdout async for task in await client.map(["echo", "{}"], range(5))]
@@ -148,21 +140,18 @@ def test_asyncio(grid):
     assert tasks == [b"%d\n" % n for n in range(5)] and kind in ("heartbeat", "event")
 
 
-def test_jobs_and_maps_survive_the_death_of_the_coordinator(tmp_path):
-    cluster = Cluster(tmp_path, nodes=3, slots=2)
-    try:
-        status = cluster.start().wait_healthy()
-        with conclave.connect(cluster.broker, access=str(cluster.locks.admin), timeout=30) as client:
-            job = client.map("sleep 0.2; echo {}", range(20))
-            big = client.submit("factorial", 30000)
-            seen = []
-            for task in job.as_completed(timeout=60):
-                if not seen:
-                    cluster.kill_coordinator(status)
-                seen.append(task)
-            assert sorted(task.task for task in seen) == list(range(1, 21))
-            assert all(task.stdout == b"%d\n" % (task.task - 1) for task in seen)
-            assert big.result(timeout=60) == factorial_digits(30000)
-            assert client.status()["coordinator"] != status["coordinator"]
-    finally:
-        cluster.close()
+def test_jobs_and_maps_survive_the_death_of_the_coordinator(make_cluster):
+    cluster = make_cluster().start()
+    status = cluster.wait_healthy()
+    with conclave.connect(cluster.broker, access=str(cluster.locks.admin), timeout=30) as client:
+        job = client.map("sleep 0.2; echo {}", range(20))
+        big = client.submit("factorial", 30000)
+        seen = []
+        for task in job.as_completed(timeout=60):
+            if not seen:
+                cluster.kill_coordinator(status)
+            seen.append(task)
+        assert sorted(task.task for task in seen) == list(range(1, 21))
+        assert all(task.stdout == b"%d\n" % (task.task - 1) for task in seen)
+        assert big.result(timeout=60) == factorial_digits(30000)
+        assert client.status()["coordinator"] != status["coordinator"]

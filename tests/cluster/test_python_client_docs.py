@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from harness import ROOT, Cluster
+from harness import ROOT
 
 sys.path.insert(0, str(ROOT / "clients/python/src"))
 from conclave import packing, sign  # noqa: E402
@@ -15,23 +15,15 @@ from conclave import packing, sign  # noqa: E402
 PAGE = (ROOT / "docs/clients.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"<!-- python -->\n```python\n(.*?)```\n\n```\n(.*?)```", PAGE, re.S)
 
-
-@pytest.fixture(scope="module")
-def grid(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("docs"), nodes=3, slots=2)
-    try:
-        cluster.start().wait_healthy()
-        yield cluster
-    finally:
-        cluster.close()
+CLUSTER = {"nodes": 3, "slots": 2}
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_the_examples_of_the_page(grid, tmp_path, number):
+def test_the_examples_of_the_page(cluster, tmp_path, number):
     assert len(EXAMPLES) == 3
     program, printed = EXAMPLES[number]
     (tmp_path / "example.py").write_text(program, encoding="utf-8")
-    env = grid.environment(PYTHONPATH=str(ROOT / "clients/python/src"))
+    env = cluster.environment(PYTHONPATH=str(ROOT / "clients/python/src"))
     done = subprocess.run([sys.executable, "-B", tmp_path / "example.py"], env=env, capture_output=True, text=True, timeout=60,
                           stdin=subprocess.DEVNULL)
     assert (done.stdout, done.returncode) == (printed, 0), done.stderr

@@ -9,25 +9,17 @@ import sys
 import pytest
 
 import python_calls as calls
-from harness import ROOT, Cluster
+from harness import ROOT
 
 sys.path.insert(0, str(ROOT / "clients/python/src"))
 import conclave  # noqa: E402
 
-
-@pytest.fixture(scope="module")
-def grid(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("executor"), nodes=3, slots=4)
-    try:
-        cluster.start().wait_healthy()
-        yield cluster
-    finally:
-        cluster.close()
+CLUSTER = {"nodes": 3, "slots": 4}
 
 
 @pytest.fixture(scope="module", name="client")
-def open_client(grid):
-    with conclave.Cluster.connect(grid.broker, access=str(grid.locks.admin), timeout=30) as client:
+def open_client(cluster):
+    with conclave.Cluster.connect(cluster.broker, access=str(cluster.locks.admin), timeout=30) as client:
         yield client
 
 
@@ -179,20 +171,20 @@ with conclave.Executor() as executor:
 """
 
 
-def test_functions_of_a_script(grid, tmp_path):
+def test_functions_of_a_script(cluster, tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT, encoding="ascii")
-    env = grid.environment(PYTHONPATH=str(ROOT / "clients/python/src"))
+    env = cluster.environment(PYTHONPATH=str(ROOT / "clients/python/src"))
     done = subprocess.run([sys.executable, "-B", tmp_path / "script.py"], env=env, capture_output=True, text=True, timeout=60,
                           stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stdout) == (0, "[0, 1, 8, 27]\nOdd\n"), done.stderr
 
 
-def test_the_coordinator_is_killed_meanwhile_and_every_call_counts_once(grid, client):
-    status = grid.wait_healthy()
+def test_the_coordinator_is_killed_meanwhile_and_every_call_counts_once(cluster, client):
+    status = cluster.wait_healthy()
     with conclave.Executor(client) as executor:
         found = executor.map(calls.nap, [0.3] * 40, range(40))
         first = next(found)
-        grid.kill_coordinator(status)
+        cluster.kill_coordinator(status)
         later = executor.submit(calls.square, 11)
         assert [first, *found] == list(range(40))
         assert later.result(60) == 121

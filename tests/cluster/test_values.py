@@ -86,13 +86,13 @@ def test_no_follower_stays_behind_after_large_results_W1_W3(make_cluster):
     run_large_results(cluster, 150, random.Random(3))
 
 
-@pytest.mark.skipif(not os.environ.get("CONCLAVE_SOAK_VALUES"), reason="make soak-values")
+@pytest.mark.skipif(not os.environ.get("CONCLAVE_MANY_VALUES"), reason="make many-values")
 def test_twenty_thousand_large_results_W1_W3(make_cluster):
-    """CONCLAVE_SOAK_VALUES large results; `make soak-values` asks for 20,000."""
+    """CONCLAVE_MANY_VALUES large results; `make many-values` asks for 20,000."""
     signal.alarm(0)  # this one may take as long as it takes
     cluster = make_cluster(nodes=6).start()
     cluster.wait_healthy(20)
-    rnd, left, began = random.Random(5), int(os.environ["CONCLAVE_SOAK_VALUES"]), time.monotonic()
+    rnd, left, began = random.Random(5), int(os.environ["CONCLAVE_MANY_VALUES"]), time.monotonic()
     done = 0
     while done < left:
         batch = min(1000, left - done)

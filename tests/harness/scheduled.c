@@ -123,6 +123,17 @@ void scheduled_return(struct scheduled *it, node_id_t from, struct wire_result_o
     scheduled_pump(it);
 }
 
+void scheduled_refuse(struct scheduled *it, node_id_t from, op_id_t op, op_id_t lacks)
+{
+    scheduled_return(it, from,
+                     (struct wire_result_op){.op = op,
+                                             .attempt = 1,
+                                             .again = true,
+                                             .lacks = lacks,
+                                             .error = slice_of("an operand cannot be fetched")},
+                     NULL);
+}
+
 void scheduled_give(struct scheduled *it, node_id_t from, op_id_t op, uint64_t executed,
                     uint64_t keeps)
 {

@@ -39,6 +39,10 @@ void scheduled_give_back(struct scheduled *it, node_id_t from, op_id_t op, uint6
 void scheduled_return(struct scheduled *it, node_id_t from, struct wire_result_op result,
                       struct blob *value);
 
+/* It returns its first attempt of the operation unexecuted, because that operand is not to be had.
+ */
+void scheduled_refuse(struct scheduled *it, node_id_t from, op_id_t op, op_id_t lacks);
+
 /* The task of that operation, of those that wait in the channels to the workers; what is before it
  * is passed over. */
 const struct wire_task_op *scheduled_task(struct scheduled *it, op_id_t op);

@@ -125,7 +125,7 @@ struct world_options {
     uint32_t unsynced_kept;    /* of every transaction under way in a crash: it is on disk all the
                                   same */
     uint32_t cancels;          /* of every job: its client cancels it */
-    uint64_t pieces_from;      /* digits of results whose text is made in pieces; 0: the default */
+    uint64_t pieces_from;      /* digits of results whose text is made in pieces; 0: none */
     uint64_t poison_deaths;    /* 0: an operation may kill its worker for ever */
     op_id_t poison;            /* the operation that kills its worker; 0: none */
     uint64_t memory_limit;     /* of a worker; 0: none */

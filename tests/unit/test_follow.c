@@ -57,17 +57,6 @@ static node_id_t holder(const struct scheduled *it, op_id_t op)
     return open && open->state == OP_ASSIGNED ? open->node : NODE_NONE;
 }
 
-static void refuse(struct scheduled *it, node_id_t from, op_id_t op, op_id_t lacks)
-{
-    scheduled_return(it, from,
-                     (struct wire_result_op){.op = op,
-                                             .attempt = 1,
-                                             .again = true,
-                                             .lacks = lacks,
-                                             .error = slice_of("it was not executed")},
-                     NULL);
-}
-
 static void finish(struct scheduled *it, node_id_t from)
 {
     for (op_id_t op = 1; op <= TEXT; op++)
@@ -148,12 +137,12 @@ static void what_a_failure_strands_is_nobodys_fault(void **context)
 {
     struct scheduled *it = *context;
     node_id_t worker = submit_beside(it);
-    refuse(it, worker, OPS, 1);
+    scheduled_refuse(it, worker, OPS, 1);
     assert_int_equal(it->schedule.slots[worker].errors, 0);
     assert_int_equal(open_op_find(&it->schedule, it->job->id, OPS)->state, OP_PENDING);
-    refuse(it, worker, TEXT, OPS);
+    scheduled_refuse(it, worker, TEXT, OPS);
     assert_int_equal(it->schedule.slots[worker].errors, 0);
-    refuse(it, worker, 2, 0); /* that one is */
+    scheduled_refuse(it, worker, 2, 0); /* that one is */
     assert_int_equal(it->schedule.slots[worker].errors, 1);
     schedule_check_invariants(&it->schedule);
 }

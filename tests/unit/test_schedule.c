@@ -61,17 +61,6 @@ static void lose(struct scheduled *it, node_id_t worker)
     scheduled_pump(it);
 }
 
-static void refuse(struct scheduled *it, node_id_t from, op_id_t op, op_id_t lacks)
-{
-    scheduled_return(it, from,
-                     (struct wire_result_op){.op = op,
-                                             .attempt = 1,
-                                             .again = true,
-                                             .lacks = lacks,
-                                             .error = slice_of("an operand cannot be fetched")},
-                     NULL);
-}
-
 /* --- the stories --- */
 
 static void only_the_coordinator_knows_of_what_is_not_logged(void **context)
@@ -288,7 +277,7 @@ static void a_lost_value_is_made_again_when_somebody_lacks_it(void **context)
     scheduled_give_back(it, 3, 2, 1);
     scheduled_give_back(it, 3, 3, 2);
     node_id_t user = it->schedule.slots[2].outstanding ? 2 : 3; /* of R4 */
-    refuse(it, user, 4, 1);
+    scheduled_refuse(it, user, 4, 1);
     assert_int_equal(it->schedule.lost_values, 1);
     it->step.now_us += SECOND_US; /* whoever refused rests */
     scheduled_pump(it);

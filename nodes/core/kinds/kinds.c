@@ -179,7 +179,7 @@ uint64_t plan_choose_pieces(const struct plan *plan, uint64_t workers, uint64_t 
 {
     uint64_t digits = plan->kind->digits && plan->ranges ? plan->kind->digits(plan) : 0, pieces = 2;
     uint64_t least = from < 2 * PIECES_DIGITS_MIN ? 1 : PIECES_DIGITS_MIN;
-    if (workers < pieces || !digits || digits < from || digits > PLAN_DIGITS_MAX)
+    if (!from || workers < pieces || !digits || digits < from || digits > PLAN_DIGITS_MAX)
         return 0;
     while (pieces < PLAN_PIECES_MAX && PIECES_WORKERS * 2 * pieces <= workers &&
            digits / (2 * pieces) >= least)

@@ -17,12 +17,11 @@
     X(factorial)     \
     X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e) X(empty) X(map) X(reduce)
 
-/* A result of so many decimal digits is converted to text in pieces, by several workers: none is by
- * default, for on one machine of two processors that took no less time than one operation does
- * (docs/performance.md); --pieces-from of nodes chooses. Pieces have so many digits at least:
- * below, what workers fetch and prepare takes as long as they gain. */
-#define PIECES_FROM_DIGITS UINT64_MAX
-#define PIECES_DIGITS_MIN  UINT64_C(700000)
+/* Results whose text is made in pieces, by several workers, are --pieces-from's: none by default,
+ * for on one machine of two processors that took no less time than one operation does
+ * (docs/performance.md). A piece has so many digits at least: below, what workers fetch and prepare
+ * takes as long as they gain. */
+#define PIECES_DIGITS_MIN UINT64_C(700000)
 /* More than two pieces only for so many workers each: several may share a machine's processors, and
  * each that takes part prepares powers and transforms of its own, in memory that it has to touch
  * first. */
@@ -113,8 +112,8 @@ int plan_set_ranges(struct plan *plan, uint64_t ranges);
  * two up to PLAN_PIECES_MAX, or too long a result. The plan is unchanged then. */
 int plan_set_pieces(struct plan *plan, uint64_t pieces);
 
-/* In how many pieces, for so many workers, where results are converted so from `from` digits on; 0:
- * in one operation. */
+/* In how many pieces, for so many workers, where results are converted so from `from` digits on (0:
+ * none is); 0: in one operation. */
 uint64_t plan_choose_pieces(const struct plan *plan, uint64_t workers, uint64_t from);
 
 /* What a client asks for. */

@@ -87,10 +87,9 @@ static bool is_full(const struct service *service)
 static int choose_pieces(const struct service *service, struct plan *plan, uint64_t workers)
 {
     uint64_t from = service->step->config.pieces_from;
-    bool known = members_know_entries(service->raft, ENTRY_LEVEL_PIECES, NULL);
-    return plan_set_pieces(plan, known ? plan_choose_pieces(plan, workers,
-                                                            from ? from : PIECES_FROM_DIGITS)
-                                       : 0);
+    if (from && !members_know_entries(service->raft, ENTRY_LEVEL_PIECES, NULL))
+        from = 0;
+    return plan_set_pieces(plan, plan_choose_pieces(plan, workers, from));
 }
 
 /* By primes only when all that may take it up know what that is. */

@@ -59,8 +59,7 @@ struct node_config {
                                     commands that it runs; 0: one, and commands do not count */
     uint64_t delay_us;           /* announced: the compute thread adds it to each operation */
     uint64_t memory_limit_bytes; /* of values held; beyond, it asks for no more work; 0: none */
-    uint64_t pieces_from;        /* digits of results whose text is made in pieces; 0:
-                                    PIECES_FROM_DIGITS */
+    uint64_t pieces_from;        /* digits of results whose text is made in pieces; 0: none */
     bool tasks_execute;          /* for tests: tasks that do nothing are executed, as others are */
     uint64_t poison_deaths;      /* an operation that kills so many workers fails; 0: never */
     uint64_t pid;
