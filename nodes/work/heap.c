@@ -3,10 +3,12 @@
 #include <flint/flint.h>
 #include <gmp.h>
 #include <mimalloc.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "nodes/work/pool.h"
 #include "shared/base/large.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -25,15 +27,14 @@
  * What an allocator does not keep it maps and unmaps. That takes the lock of the address space: a
  * compute thread that holds it and loses its processor stops the event loop at its next page. */
 
-struct free_block {
-    struct free_block *next;
-    size_t size;
-};
-
-static _Thread_local struct free_block *kept[LARGE_CLASSES];
-static _Thread_local size_t kept_bytes;
+static _Thread_local struct pool *own; /* NULL: it has had no large block */
 static _Thread_local bool keeps;
 static size_t kept_most = HEAP_KEPT_BYTES;
+
+/* A thread may free what another one took: all pools are known. The lock is held for a few
+ * instructions, by threads that compute. */
+static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct pool *pools;
 
 /* As GMP wants it: never NULL, and not cleared. */
 static void *fresh_block(size_t size)
@@ -62,44 +63,76 @@ void heap_keep(void)
     keeps = true;
 }
 
+static void begin_own(void)
+{
+    size_t class;
+    struct pool *begun = pool_new(large_round(kept_most, &class));
+    if (!begun)
+        return;
+    pthread_mutex_lock(&pools_lock);
+    begun->next = pools;
+    pools = begun;
+    pthread_mutex_unlock(&pools_lock);
+    own = begun;
+}
+
+static struct pool *pool_of(const void *block)
+{
+    struct pool *it = pools;
+    while (it && !pool_has(it, block))
+        it = it->next;
+    return it;
+}
+
 void *heap_alloc(size_t size)
 {
     if (size < HEAP_LARGE_BYTES)
         return fresh_block(size);
-    size_t class, rounded = large_round(size, &class);
-    struct free_block *block = kept[class];
-    if (!block)
-        return fresh_block(rounded);
-    kept[class] = block->next;
-    kept_bytes -= rounded;
-    return block;
+    void *block = NULL;
+    if (keeps && !own && kept_most >= size)
+        begin_own();
+    if (own) {
+        pthread_mutex_lock(&pools_lock);
+        block = pool_take(own, size);
+        pthread_mutex_unlock(&pools_lock);
+    }
+    size_t class;
+    return block ? block : fresh_block(large_round(size, &class));
 }
 
 void heap_free(void *block, size_t size)
 {
-    size_t rounded = size, class = 0;
-    if (size >= HEAP_LARGE_BYTES)
-        rounded = large_round(size, &class);
-    if (!keeps || !class || kept_bytes + rounded > kept_most) {
-        free_block(block, rounded);
+    if (size < HEAP_LARGE_BYTES) {
+        free_block(block, size);
         return;
     }
-    struct free_block *it = block;
-    *it = (struct free_block){kept[class], rounded};
-    kept[class] = it;
-    kept_bytes += rounded;
+    pthread_mutex_lock(&pools_lock);
+    struct pool *pool = pool_of(block);
+    if (pool)
+        pool_give(pool, block);
+    pthread_mutex_unlock(&pools_lock);
+    size_t class;
+    if (!pool)
+        free_block(block, large_round(size, &class));
+}
+
+static bool resized_in_place(void *block, size_t old_size, size_t new_size)
+{
+    size_t class;
+    if (old_size < HEAP_LARGE_BYTES || new_size < HEAP_LARGE_BYTES)
+        return false;
+    pthread_mutex_lock(&pools_lock);
+    struct pool *pool = pool_of(block);
+    bool done = pool && pool_resize(pool, block, new_size);
+    pthread_mutex_unlock(&pools_lock);
+    return pool ? done : large_round(old_size, &class) == large_round(new_size, &class);
 }
 
 void *heap_resize(void *block, size_t old_size, size_t new_size)
 {
-    size_t class, old_rounded = 0, new_rounded = 1;
     if (old_size < HEAP_LARGE_BYTES && new_size < HEAP_LARGE_BYTES)
         return mem_grow(block, 1, new_size);
-    if (old_size >= HEAP_LARGE_BYTES && new_size >= HEAP_LARGE_BYTES) {
-        old_rounded = large_round(old_size, &class);
-        new_rounded = large_round(new_size, &class);
-    }
-    if (old_rounded == new_rounded)
+    if (resized_in_place(block, old_size, new_size))
         return block;
     void *fresh = heap_alloc(new_size);
     memcpy(fresh, block, old_size < new_size ? old_size : new_size);
@@ -147,17 +180,26 @@ static void *flint_resized(void *at, size_t size)
 
 size_t heap_kept_bytes(void)
 {
-    return kept_bytes;
+    return own ? own->touched - own->taken : 0;
 }
 
 static void give_back_kept(void)
 {
-    for (size_t class = 0; class < LARGE_CLASSES; class ++)
-        for (struct free_block *it; (it = kept[class]);) {
-            kept[class] = it->next;
-            free_block(it, it->size);
-        }
-    kept_bytes = 0;
+    if (!own)
+        return;
+    pthread_mutex_lock(&pools_lock);
+    struct pool **at = &pools, *ended = NULL;
+    while (*at != own)
+        at = &(*at)->next;
+    if (own->n) {
+        pool_clear(own);
+    } else {
+        ended = own;
+        *at = own->next;
+        own = NULL;
+    }
+    pthread_mutex_unlock(&pools_lock);
+    pool_end(ended);
 }
 
 /* --- the allocator --- */

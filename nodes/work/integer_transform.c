@@ -194,64 +194,11 @@ static int64_t join(mp_limb_t *out, size_t n, const double *digits)
 
 /* --- products --- */
 
-/* A thread's transforms are of many lengths, one after another: they take the same memory, so that
- * little of it has to be made. Large pages take a millisecond each. */
-#define SPARE_BLOCKS 3 /* a division has so many at a time */
-
-struct block {
-    void *at; /* of heap_alloc() */
-    size_t bytes;
-};
-
-static _Thread_local struct block spare[SPARE_BLOCKS];
-
-static void end_block(struct block *it)
-{
-    if (it->at)
-        heap_free(it->at, it->bytes);
-    *it = (struct block){0};
-}
-
-/* The smallest that is large enough, in place of which others may have to go. */
-static struct block take_block(size_t bytes)
-{
-    struct block *best = NULL, *largest = spare;
-    for (size_t i = 0; i < SPARE_BLOCKS; i++) {
-        if (spare[i].bytes >= bytes && (!best || spare[i].bytes < best->bytes))
-            best = &spare[i];
-        if (spare[i].bytes > largest->bytes)
-            largest = &spare[i];
-    }
-    struct block taken = best ? *best : (struct block){NULL, bytes};
-    if (best)
-        *best = (struct block){0};
-    else
-        end_block(largest);
-    if (!taken.at)
-        taken.at = heap_alloc(bytes);
-    return taken;
-}
-
-static void give_block(struct block it)
-{
-    struct block *smallest = spare;
-    for (size_t i = 1; i < SPARE_BLOCKS; i++)
-        if (spare[i].bytes < smallest->bytes)
-            smallest = &spare[i];
-    if (smallest->bytes < it.bytes) {
-        struct block swap = *smallest;
-        *smallest = it;
-        it = swap;
-    }
-    end_block(&it);
-}
-
 void spectrum_begin(struct spectrum *it, size_t limbs, struct number number)
 {
-    struct block block = take_block(limbs * LIMB_NUMBERS * sizeof(struct parts) + ALIGNMENT);
-    uint8_t *at = block.at;
-    it->block = block.at;
-    it->block_bytes = block.bytes;
+    it->block_bytes = limbs * LIMB_NUMBERS * sizeof(struct parts) + ALIGNMENT;
+    it->block = heap_alloc(it->block_bytes);
+    uint8_t *at = it->block;
     it->at = (struct parts *)(void *)(at + (-(uintptr_t)at & (ALIGNMENT - 1)));
     it->limbs = limbs;
     spectrum_again(it, number);
@@ -270,7 +217,7 @@ void spectrum_again(struct spectrum *it, struct number number)
 void spectrum_end(struct spectrum *it)
 {
     if (it->block)
-        give_block((struct block){it->block, it->block_bytes});
+        heap_free(it->block, it->block_bytes);
     *it = (struct spectrum){0};
 }
 
@@ -358,8 +305,6 @@ bool transform_multiply(mp_limb_t *out, struct number a, struct number b)
 
 void transform_give_back(void)
 {
-    for (size_t i = 0; i < SPARE_BLOCKS; i++)
-        end_block(&spare[i]);
     if (pthread_rwlock_trywrlock(&used))
         return; /* who uses them gives them back later */
     for (size_t shift = 0; shift <= SHIFT_MAX; shift++)

@@ -94,6 +94,16 @@ static void *take_slot(size_t class)
     return NULL;
 }
 
+void large_clear(void *at, size_t size)
+{
+    uint8_t *from = at;
+    for (size_t done = 0; done < size; done += PIECE_BYTES) {
+        size_t piece = size - done < PIECE_BYTES ? size - done : PIECE_BYTES;
+        if (madvise(from + done, piece, MADV_DONTNEED)) /* locked: it stays, as a new one */
+            memset(from + done, 0, piece);
+    }
+}
+
 /* False: it was mapped. The whole slot goes back: the block's last large page may reach beyond its
  * end, and would stay with what is there. */
 static bool give_slot(uint8_t *at, size_t class)
@@ -101,34 +111,44 @@ static bool give_slot(uint8_t *at, size_t class)
     if (!reserve.at || at < reserve.at || at >= reserve.end)
         return false;
     size_t size = size_of(class);
-    for (size_t done = 0; done < size; done += PIECE_BYTES) {
-        size_t piece = size - done < PIECE_BYTES ? size - done : PIECE_BYTES;
-        if (madvise(at + done, piece, MADV_DONTNEED)) /* locked: it stays, as a new one */
-            memset(at + done, 0, piece);
-    }
+    large_clear(at, size);
     size_t slot = (size_t)(at - reserve.at - reserve.offsets[class]) / size;
     atomic_fetch_and(&reserve.taken[class], ~(UINT64_C(1) << slot));
     return true;
 }
 
-static void *map(size_t size, bool large_pages)
+/* NULL: there is no memory, or no place for it. */
+static void *map(size_t size)
 {
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED)
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static void *or_panic(void *at, size_t size)
+{
+    if (!at)
         panic("out of memory: %zu bytes for a value or a number", size);
-    if (large_pages)
-        madvise(at, size, MADV_HUGEPAGE);
     return at;
 }
 
-void *large_take(size_t size)
+void *large_try(size_t size)
 {
     size_t class;
     pthread_once(&reserve.once, make_reserve);
     large_round(size, &class);
     bool has = reserve.at && class >= FIRST && class - FIRST < CLASSES;
     void *at = has ? take_slot(class - FIRST) : NULL;
-    return at ? at : map(size, true);
+    if (at)
+        return at;
+    at = map(size);
+    if (at)
+        madvise(at, size, MADV_HUGEPAGE);
+    return at;
+}
+
+void *large_take(size_t size)
+{
+    return or_panic(large_try(size), size);
 }
 
 void large_give(void *at, size_t size)
@@ -141,7 +161,7 @@ void large_give(void *at, size_t size)
 
 void *large_map(size_t size)
 {
-    return map(size, false);
+    return or_panic(map(size), size);
 }
 
 void large_unmap(void *at, size_t size)

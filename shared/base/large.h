@@ -33,7 +33,12 @@ size_t large_round(size_t size, size_t *class);
  * fill: one alone may take ten milliseconds where the system has to find it. From any thread; waits
  * for no other. Caller gives it back, whole. */
 void *large_take(size_t size);
+void *large_try(size_t size); /* NULL in place of a panic */
 void large_give(void *at, size_t size);
+
+/* A part of a block, of whole small pages, goes back to the system and is zero when it is touched
+ * again. */
+void large_clear(void *at, size_t size);
 
 /* The same with small pages, always mapped: of any size, for what an event loop fills bit by bit.
  * Caller unmaps it, or parts of it, in whole pages. Both go back in pieces, so that no other thread

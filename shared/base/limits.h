@@ -313,6 +313,8 @@
 #define DEADLINE_UNKNOWN_US   (10 * SECOND_US) /* more, when nothing like it was measured */
 #define TRANSFER_BYTES_PER_US 10               /* operands are fetched at least so fast */
 #define WATCH_US              (20 * MS_US)     /* deadlines are looked at so often */
+#define WARM_US               (15 * SECOND_US) /* a worker gives memory back a little later */
+#define WARM_BYTES_MIN        MIB_BYTES        /* of operands: below, memory is no matter */
 #define ERROR_BACKOFF_US      (100 * MS_US)    /* a worker that returned an error rests, ... */
 #define ERROR_BACKOFF_MAX_US  (5 * SECOND_US)  /* ... twice as long with each one, up to this */
 #define RESERVED_US           (100 * MS_US)    /* a worker is kept free for what goes alone */

@@ -49,13 +49,23 @@ static uint64_t credit(const struct schedule *schedule, node_id_t id)
 
 /* --- the choice of a worker --- */
 
-/* Adds up, per worker, the bytes of the operation's operands that it made and may still hold. */
+/* Adds up, per worker, the bytes of the operation's operands that it made and may still hold. Who
+ * had so large an operation lately has the memory for it, ten bytes for each of an operand: to
+ * touch them for the first time takes about as long as to fetch that one. */
 static void weigh(const struct schedule *schedule, const struct open_op *open,
                   uint64_t bytes[NODES_MAX + 1])
 {
     struct open_op *used[OPERANDS_MAX];
-    for (size_t i = open_op_used(schedule, open, used); i-- > 0;)
+    uint64_t all = 0;
+    for (size_t i = open_op_used(schedule, open, used); i-- > 0; all += used[i]->len)
         bytes[used[i]->node] += used[i]->value ? 0 : used[i]->len;
+    if (all < WARM_BYTES_MIN || MUTANT(warm_is_cold))
+        return;
+    for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
+        const struct worker_slot *slot = &schedule->slots[id];
+        if (schedule->step->now_us < slot->warm_until_us)
+            bytes[id] += slot->warm_bytes < all ? slot->warm_bytes : all;
+    }
 }
 
 /* True when the worker may get the operation, leaving aside how much it has to do. */

@@ -47,6 +47,14 @@ static struct pace_of pace_of(const struct schedule *schedule, const struct open
                             .bytes = operand_bytes(schedule, open)};
 }
 
+/* Its memory for numbers is touched, and its transforms are prepared, up to this size. */
+static void note_warm(const struct schedule *schedule, struct worker_slot *slot, uint64_t bytes)
+{
+    if (schedule->step->now_us >= slot->warm_until_us || slot->warm_bytes < bytes)
+        slot->warm_bytes = bytes;
+    slot->warm_until_us = schedule->step->now_us + WARM_US;
+}
+
 void deadlines_note(struct schedule *schedule, node_id_t worker, const struct open_op *open,
                     const struct wire_result_op *result)
 {
@@ -57,6 +65,7 @@ void deadlines_note(struct schedule *schedule, node_id_t worker, const struct op
     uint64_t work_us = elapsed_us > other_us ? elapsed_us - other_us : 0;
     if (elapsed_us > PACE_MAX_US)
         return; /* no clock of ours */
+    note_warm(schedule, slot, what.bytes);
     pace_average(&slot->operation_us, elapsed_us);
     pace_note(&slot->paces, what, work_us);
     pace_note(&schedule->paces, what, work_us);

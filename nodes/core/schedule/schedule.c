@@ -208,6 +208,7 @@ void schedule_worker_lost(struct schedule *schedule, node_id_t worker, bool died
     uint64_t values = remake_lose(schedule, worker);
     slot->operation_us = 0;
     slot->paces = (struct paces){0};
+    slot->warm_bytes = 0;
     message_drop(&slot->batch);
     slot->batch_bytes = 0;
     if (lost)
