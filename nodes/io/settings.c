@@ -35,6 +35,7 @@ static const struct settings defaults = {.port = PORT_DEFAULT,
                                          .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
                                          .memory_limit_bytes = MEMORY_LIMIT_DEFAULT_BYTES,
                                          .nodes_here = 1,
+                                         .pieces_from = PIECES_FROM,
                                          .failure = {.stall_us = STALL_DEFAULT_US},
                                          .log_level = LOG_INFO};
 
@@ -107,8 +108,9 @@ static const struct option_spec specs[] = {
     {"commands-user", OPTION_STRING, &given.commands_user, 0, 0, "USER",
      "the account that commands run as, when this node is root's; it must not be able to read the "
      "data directory, and must reach --scratch"},
-    {"pieces-from", OPTION_U64, &given.pieces_from, 1, PLAN_DIGITS_MAX, "DIGITS",
-     "results of so many digits are converted to text in pieces, by several workers (never)"},
+    {"pieces-from", OPTION_U64, &given.pieces_from, 0, PLAN_DIGITS_MAX, "DIGITS",
+     "results of so many digits are converted to text in pieces, by several workers (10000000; 0: "
+     "never)"},
     {"fail-exit", OPTION_CHANCE, &given.failure.exit_ppm, 0, 0, "P",
      "fail on purpose: exit with this probability, a worker with each batch of operations, a "
      "coordinator with each batch of log entries (0)"},

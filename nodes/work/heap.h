@@ -40,21 +40,21 @@ void heap_worked(struct heap_idle *idle, uint64_t now_us);
 /* True when it is time to give back: HEAP_IDLE_US after the last work, and again and again. */
 bool heap_is_idle(struct heap_idle *idle, uint64_t now_us);
 
-/* For GMP and FLINT, whose temporaries are large and many: blocks from HEAP_LARGE_BYTES on that a
- * thread frees are kept for its next ones, up to HEAP_KEPT_BYTES of them, if it said heap_keep()
- * and so promises heap_give_back() before it ends; what others free goes back at once, as that of
- * FLINT's own threads, whose end nobody here sees. The sizes are those that GMP tells; FLINT tells
- * none, and has them noted. heap_init() installs all. */
+/* For GMP and FLINT, whose temporaries are large and many: blocks from HEAP_LARGE_BYTES on are cut
+ * from a range of the thread's own (pool.h), whose memory it keeps for its next ones, if it said
+ * heap_keep() and so promises heap_give_back() before it ends. What does not fit, and what others
+ * take, as FLINT's own threads, whose end nobody here sees, goes back at once. The sizes are those
+ * that GMP tells; FLINT tells none, and has them noted. heap_init() installs all. */
 void heap_keep(void);
 void *heap_alloc(size_t size);
 void *heap_resize(void *block, size_t old_size, size_t new_size);
 void heap_free(void *block, size_t size);
 
-/* Each thread keeps so much at most, and never more than HEAP_KEPT_BYTES. Before other threads are
- * started. */
+/* Each thread's range is so long at most, and never longer than HEAP_KEPT_BYTES. Before other
+ * threads are started. */
 void heap_keep_at_most(size_t bytes);
 
-/* Bytes that the calling thread keeps. */
+/* Bytes that the calling thread has touched, and are free. */
 size_t heap_kept_bytes(void);
 
 /* Smaller ones the allocator keeps itself, and gives the same memory to values and to numbers: with
@@ -62,6 +62,6 @@ size_t heap_kept_bytes(void);
  * the products of a larger job had twice as many. */
 #define HEAP_LARGE_BITS  20
 #define HEAP_LARGE_BYTES ((size_t)1 << HEAP_LARGE_BITS)
-#define HEAP_KEPT_BYTES  (256 * MIB_BYTES) /* what a product of two values of 30 MB takes */
+#define HEAP_KEPT_BYTES  (384 * MIB_BYTES) /* what a division of a value of 30 MB takes */
 
 #endif

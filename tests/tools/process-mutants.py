@@ -40,6 +40,7 @@ TESTS = {
     "waits_unbounded": ("test_limits", "who_asks_a_broker_without_end_leaves_room_for_others"),
     "shares_unbounded": ("test_limits", "who_asks_without_end_leaves_room_for_others"),
     "held_unbounded": ("test_io", "answers_that_wait_for_the_disk_are_bounded_in_bytes"),
+    "warm_is_cold": ("test_schedule", "a_large_operation_goes_where_memory_is_ready"),
     "follower_overtakes": ("test_follow", "a_result_before_those_of_its_operands_counts_not"),
     "made_here_is_dropped": ("test_holding", "what_is_made_here_while_it_is_fetched_stays_T22"),
     "work_unbounded": ("test_rooms", "a_worker_refuses_what_is_more_than_any_credit"),

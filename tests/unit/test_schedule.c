@@ -401,6 +401,45 @@ static void a_program_that_fails_fails_its_job_at_once(void **context)
     assert_non_null(strstr(it->job->reason, ": merge: exit code 3"));
 }
 
+/* R1 and R2 stay with two workers; who gets R4, which takes them, when the one that holds less had
+ * an operation of so many bytes? */
+static node_id_t maker_of_last(struct scheduled *it, uint64_t warm_bytes, uint64_t warm_until_us)
+{
+    struct worker_slot *slots = it->schedule.slots;
+    it->step.config.result_max_bytes = 10 * MIB_BYTES;
+    slots[2].warm_bytes = warm_bytes;
+    slots[2].warm_until_us = warm_until_us;
+    scheduled_give(it, 2, 1, 1, 2 * MIB_BYTES);
+    scheduled_give(it, 3, 2, 1, 5 * MIB_BYTES);
+    scheduled_give_back(it, 2, 3, 1);
+    node_id_t maker = slots[2].outstanding ? 2 : 3;
+    assert_int_equal(slots[5 - maker].outstanding, 0);
+    scheduled_give_back(it, maker, 4, 1);
+    assert_true(slots[maker].warm_bytes >= 7 * MIB_BYTES);
+    assert_true(slots[maker].warm_until_us > it->step.now_us);
+    return maker;
+}
+
+/* A worker that holds most of the operands gets what takes them ... */
+static void large_operands_draw_what_takes_them(void **context)
+{
+    struct scheduled *it = *context;
+    assert_int_equal(maker_of_last(it, 0, 0), 3);
+}
+
+/* ... but for one that has memory for so many, from an operation before. */
+static void a_large_operation_goes_where_memory_is_ready(void **context)
+{
+    struct scheduled *it = *context;
+    assert_int_equal(maker_of_last(it, 100 * MIB_BYTES, it->step.now_us + SECOND_US), 2);
+}
+
+static void memory_that_was_given_back_draws_nothing(void **context)
+{
+    struct scheduled *it = *context;
+    assert_int_equal(maker_of_last(it, 100 * MIB_BYTES, it->step.now_us), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +448,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_coordinator_that_ends_takes_what_is_not_logged_with_it,
                                         scheduled_begin, scheduled_end),
         cmocka_unit_test_setup_teardown(a_job_runs_to_its_end, scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(large_operands_draw_what_takes_them, scheduled_begin,
+                                        scheduled_end),
+        cmocka_unit_test_setup_teardown(a_large_operation_goes_where_memory_is_ready,
+                                        scheduled_begin, scheduled_end),
+        cmocka_unit_test_setup_teardown(memory_that_was_given_back_draws_nothing, scheduled_begin,
+                                        scheduled_end),
         cmocka_unit_test_setup_teardown(what_a_lost_worker_had_goes_to_others, scheduled_begin,
                                         scheduled_end),
         cmocka_unit_test_setup_teardown(a_value_that_is_cheap_to_make_stays_with_its_maker,
