@@ -1,9 +1,9 @@
 /* events.h - GET /api/events: the feed for browsers, as server-sent events.
  *
- *   event   what `monitor --json --events` prints; with an id, so that a reader goes on where it
- * was gap     messages of a node were missed, or (with "node": 0) this reader was too slow nodes
- * {NODE: its last heartbeat as `monitor --json` prints it}, twice a second status  what `status
- * --json` prints, once a second, and at once after an election
+ *   event    what `monitor --json --events` prints; with an id, so that a reader goes on where it
+ * was gap      messages of a node were missed, or (with "node": 0) this reader was too slow nodes
+ * {NODE: its last heartbeat as `monitor --json` prints it}, ten times a second status   what
+ * `status --json` prints, once a second, and at once after an event
  *
  * Of the last two a reader gets the newest, however slow it is; of events the last WEB_EVENTS_MAX
  * are kept. So no reader costs more than its place in the list and what it is being sent. */

@@ -8,6 +8,7 @@
 const struct route routes[] = {{"GET", "/", GUARD_PAGE, page_get},
                                {"GET", "/page.css", GUARD_PAGE, page_get},
                                {"GET", "/page.js", GUARD_PAGE, page_get},
+                               {"GET", "/job.js", GUARD_PAGE, page_get},
                                {"GET", "/icon.svg", GUARD_PAGE, page_get},
                                {"GET", "/metrics", GUARD_READ, metrics_get},
                                {"GET", "/api/status", GUARD_READ, status_get},

@@ -41,9 +41,10 @@
 /* Names of events that are counted, one series of metrics each; nodes have some 25. */
 #define WEB_EVENT_NAMES_MAX 48
 
-/* How often readers of events are sent what the nodes do, and the status; that sooner, but not more
- * often than the last, after an event and while no coordinator serves. */
-#define WEB_NODES_US          (500 * MS_US)
+/* How often readers of events are sent what the nodes do: what changes ten times a second is seen
+ * to move; and the status: that sooner, but not more often than the last, after an event and while
+ * no coordinator serves. */
+#define WEB_NODES_US          (100 * MS_US)
 #define WEB_STATUS_US         (1000 * MS_US)
 #define WEB_STATUS_AT_ONCE_US (100 * MS_US)
 
