@@ -99,7 +99,11 @@ static _Noreturn void become(const struct child *child, char **table, int log, p
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(nothing, STDIN_FILENO);
     dup2(log >= 0 ? log : nothing, STDERR_FILENO);
-    if (log >= 0)
+    for (int i = 0; child->streams && i <= STDERR_FILENO; i++)
+        dup2(child->streams[i] >= 0 ? child->streams[i] : nothing, i);
+    if (child->streams)
+        (void)0;
+    else if (log >= 0)
         dup2(log, STDOUT_FILENO);
     else if (child->quiet)
         dup2(nothing, STDOUT_FILENO);

@@ -29,6 +29,8 @@ def all_pages(cluster, browser):
     web = Web(cluster)
     small = cluster.submit(50)["id"]
     running = []
+    cluster.conclave("map", "--sh", "echo out {}; echo err {} >&2; test {} != b", ":::", "a", "b", "c")
+    mapped = cluster.json("job", "list")[-1]["id"]
 
     def opened(hash_, ready):
         browser.call("Page.navigate", url="about:blank")
@@ -54,6 +56,11 @@ def all_pages(cluster, browser):
         browser.value("document.getElementById('spec').value = 'many'; document.querySelector('#submit-form button').click()")
         browser.wait("document.getElementById('submit-fault').innerText")
 
+    def tasks(number):
+        job(number, "document.querySelectorAll('#tasks tbody button').length == 3")
+        browser.value("document.querySelector('#tasks tbody button').click()")
+        browser.wait("document.getElementById('task-stderr').innerText")
+
     def long():
         for job_ in running:
             web.post(f"/api/jobs/{job_}/cancel")
@@ -61,12 +68,13 @@ def all_pages(cluster, browser):
         job(running[0], "!document.getElementById('job-cancel').hidden && document.querySelector('#job-explain li') !== null")
     yield {"overview": overview, "locked": locked, "refused": refused,
             "job done": lambda: job(small, "document.querySelectorAll('#job-tree rect').length == 17"),
-            "job running": long}
+            "job running": long,
+            "job of tasks": lambda: tasks(mapped)}
     for job_ in running:
         web.post(f"/api/jobs/{job_}/cancel")
 
 
-@pytest.fixture(name="page", scope="module", params=["overview", "locked", "refused", "job done", "job running"])
+@pytest.fixture(name="page", scope="module", params=["overview", "locked", "refused", "job done", "job running", "job of tasks"])
 def a_page(request, browser, pages):
     """Shown once for all tests that look at it."""
     browser.look(*DESKTOP)

@@ -137,6 +137,25 @@ def press(browser, key):
         browser.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=13, text="\r")
 
 
+def test_tasks_and_what_they_wrote_are_on_the_page_of_their_job(cluster, browser):
+    cluster.wait_healthy()
+    web = Web(cluster)
+    opened(browser, web)
+    cluster.conclave("map", "--sh", "echo out {}; echo err {} >&2; test {} != b", ":::", "a", "b", "c")
+    job = cluster.json("job", "list")[-1]["id"]
+    browser.wait(f"document.querySelector('#jobs tr[data-key=\"{job}\"]')?.innerText.includes('1 failed')")
+    browser.value(f"location.hash = 'job={job}'")
+    browser.wait("document.querySelectorAll('#tasks tbody tr').length == 3")
+    assert "1 failed" in shown(browser, "job-tasks-sum") and shown(browser, "job-title") == "map, 3 tasks"
+    rows = browser.value("[...document.querySelectorAll('#tasks tbody tr')].map(row => row.innerText.split('\\t').slice(0, 3).join(' '))")
+    assert rows == ["2 failed b", "1 done a", "3 done c"], "what went wrong comes first"
+    browser.value("document.querySelector('#tasks tbody button').focus()")
+    press(browser, "Enter")
+    browser.wait("document.activeElement.id == 'task-output-title'")
+    assert shown(browser, "task-output-title") == "Task 2"
+    assert shown(browser, "task-stdout").strip() == "out b" and shown(browser, "task-stderr").strip() == "err b"
+
+
 def test_without_a_token_it_only_shows(cluster, browser):
     cluster.wait_healthy()
     web = Web(cluster)

@@ -29,11 +29,13 @@ function span(ms) {
   return s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 }
 const rate = n => n >= 100 ? count(Math.round(n)) : n >= 0.05 ? n.toFixed(1) : '0';
-const label = job => job.kind === 'factorial' ? `${job.spec}!` : `${job.kind} ${job.spec ?? ''}`;
+const label = job => job.tasks ? `${job.kind}, ${plural(job.tasks.total, 'task')}` : job.kind === 'factorial' ? `${job.spec}!` : `${job.kind} ${job.spec ?? ''}`;
 const ended = job => ['done', 'failed', 'cancelled'].includes(job.state);
 const took = job => (job.finished ? Date.parse(job.finished) : Date.now()) - Date.parse(job.submitted);
 const order = id => { const [term, index] = id.split('-').map(Number); return term * 2 ** 40 + index; };
+const wrong = tasks => ['failed', 'lost', 'cancelled'].filter(state => tasks[state]).map(state => `${count(tasks[state])} ${state}`).join(', ');
 function outcome(job) {
+  if (job.tasks) return wrong(job.tasks) || (job.tasks.done ? `${count(job.tasks.done)} done` : '');
   if (job.error) return job.error;
   if (!job.result) return '';
   const {text, head, digits} = job.result;
@@ -368,6 +370,7 @@ function drawJobs() {
     text(cell[4], clock(Date.parse(job.submitted)));
     text(cell[5], job.state === 'queued' ? '' : span(took(job)));
     text(cell[6], outcome(job)); attribute(cell[6], 'title', outcome(job));
+    data(cell[6], 'tone', job.tasks && wrong(job.tasks) ? 'bad' : undefined);
   });
   $('jobs').hidden = !list.length;
   $('jobs-empty').hidden = list.length > 0;
@@ -388,7 +391,7 @@ function goTo() {
   state.job = job ? {id: job[1], row: state.jobs.get(job[1])} : null;
   state.jobStale = Boolean(job);
   $('job').hidden = !job; $('overview').hidden = Boolean(job);
-  if (job) { $('job-tree').replaceChildren(); scrollTo(0, 0); $('job-title').focus(); refreshJob(); }
+  if (job) { $('job-tree').replaceChildren(); $('tasks').tBodies[0].replaceChildren(); $('task-output').hidden = true; scrollTo(0, 0); $('job-title').focus(); refreshJob(); }
   drawSoon();
 }
 $('unlock').addEventListener('click', () => { $('token-form').hidden = !$('token-form').hidden; $('token').focus(); });
@@ -418,6 +421,7 @@ $('job-cancel').addEventListener('click', async () => {
   $('job-cancel').disabled = false;
   refreshJob();
 });
+$('job-tasks-read').addEventListener('click', () => { state.job.readTasks = true; refreshJob(); });
 $('job-result').addEventListener('click', async () => {
   const id = state.job.id;
   try {
