@@ -91,8 +91,12 @@ void events_hear(struct events *events, const struct message *message)
     if (missed)
         keep(events, "gap", feed_gap_json(&origin, missed));
     if (message->type == MESSAGE_HEARTBEAT) {
+        const struct wire_heartbeat *beat = &message->as.heartbeat;
         events->heartbeats++;
         events->beaten = true;
+        if (origin.node <= NODES_MAX)
+            events->last[origin.node] =
+                (struct events_beat){true, beat->fetched, beat->queued, beat->disk_ms};
         text_format(node, sizeof node, "%" PRIu32, origin.node);
         if (events->streams)
             json_object_set_new(events->beats, node, feed_json(message));

@@ -13,6 +13,7 @@
 #include "clients/show/feed.h"
 #include "clients/web/web_limits.h"
 #include "shared/base/blob.h"
+#include "shared/base/limits.h"
 
 struct web;
 struct look;
@@ -29,6 +30,12 @@ struct events_count {
     uint64_t seen;
 };
 
+/* Of the last heartbeat of a node: what only that tells. */
+struct events_beat {
+    bool heard;
+    uint64_t fetched, queued, disk_ms;
+};
+
 struct events {
     struct web *web;
     struct feed feed;
@@ -42,6 +49,7 @@ struct events {
     struct stream *streams;
     size_t n_streams;
     uint64_t heartbeats, heard, missed; /* messages of the feed */
+    struct events_beat last[NODES_MAX + 1];
     struct events_count counts[WEB_EVENT_NAMES_MAX];
     size_t n_counts;
 };

@@ -4,6 +4,7 @@
 #   format   clang-format                  compose a docker engine from the distribution
 #   fuzz     clang with its fuzzer         web      a browser and promtool; without them their tests are skipped
 #   deb      what makes packages            debtest  what their test needs
+#   deploy   what looks at the files for Kubernetes and Slurm; without it those tests are skipped
 #   python   what builds the Python client's wheel and checks its types
 #   bench    what is measured beside Conclave, and what draws the figures; only `make bench` wants these.
 #            The packages of gearmand and etcd start their services, as Debian's do
@@ -51,6 +52,9 @@ fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 web     cmd:chromium        chromium
 web     cmd:promtool        prometheus
+deploy  py:kubernetes       python3-kubernetes
+deploy  py:yaml             python3-yaml
+deploy  cmd:shellcheck      shellcheck
 bench   cmd:gearmand        gearman-job-server
 bench   hdr:libgearman/gearman.h libgearman-dev
 bench   cmd:etcd            etcd-server
