@@ -168,7 +168,7 @@ static ssize_t read_delegate(void *context, uint64_t at, char *out, size_t room)
 /* What it said of why it failed: the error among the lines of JSON on its stderr. */
 static void tell_error(struct request *request, const struct delegate *delegate, int exit_code)
 {
-    const char *code = "failed", *message = "the command ended without a word";
+    const char *code = "failed", *message = "the command was ended, or ended, without a word";
     json_t *line = NULL, *error = NULL;
     for (const char *at = delegate->errors; *at && !error;) {
         size_t len = strcspn(at, "\n");
@@ -201,7 +201,7 @@ static void end(struct delegate *delegate, int status)
     else if (!delegate->failed)
         begin_answer(delegate);
     else
-        tell_error(delegate->request, delegate, exited ? WEXITSTATUS(status) : EXIT_FAILED);
+        tell_error(delegate->request, delegate, exited ? WEXITSTATUS(status) : EXIT_TIMEOUT);
 }
 
 /* --- the loop --- */
