@@ -59,6 +59,7 @@ bench   cmd:gearmand        gearman-job-server
 bench   hdr:libgearman/gearman.h libgearman-dev
 bench   cmd:etcd            etcd-server
 bench   cmd:gnuplot         gnuplot-nox
+deb     deb:                build-essential
 deb     cmd:dh              debhelper
 deb     cmd:dpkg-buildpackage dpkg-dev
 deb     cmd:dh_python3      dh-python
@@ -83,6 +84,7 @@ there() {
     hdr:*) echo "#include <$what>" | ${CC:-gcc} -fsyntax-only -x c - 2>/dev/null ;;
     fuzzer:*) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null ;;
     py:*) /usr/bin/python3 -c "import $what" 2>/dev/null ;;
+    deb:*) return 1 ;; # only the package itself will do
     pc:*)
         for name in $(echo "$what" | tr , ' '); do
             pkg-config --exists "$name" 2>/dev/null && return 0
