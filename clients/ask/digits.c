@@ -15,8 +15,7 @@ bool digits_are_bytes(const struct wire_job_row *row)
     return slice_equals(row->kind, "reduce");
 }
 
-/* Digits, a sign, a point; hexadecimal digits in columns. */
-static bool is_text(struct slice bytes)
+bool digits_are_text(struct slice bytes)
 {
     for (size_t i = 0; i < bytes.len; i++)
         if ((bytes.at[i] < ' ' && bytes.at[i] != '\t' && bytes.at[i] != '\n') ||
@@ -29,7 +28,7 @@ static bool is_text(struct slice bytes)
 static int write_checked(struct slice bytes, bool any, struct hash_stream *hash, FILE *out)
 {
     /* Nothing else may reach a terminal, whoever answers. */
-    if (!is_text(bytes) && (!any || isatty(fileno(out))))
+    if (!digits_are_text(bytes) && (!any || isatty(fileno(out))))
         return cli_fail(EXIT_FAILED, any ? "the result is not text; into a pipe, or with --output "
                                            "FILE, all of it is written"
                                          : "the result contains bytes that are not text");

@@ -11,6 +11,10 @@
  * them only when they are text, and nothing is added to them. */
 bool digits_are_bytes(const struct wire_job_row *row);
 
+/* True for what the text of any other result consists of: digits, a sign, a point; hexadecimal
+ * digits in columns. */
+bool digits_are_text(struct slice bytes);
+
 /* As digits_write(), and a line end behind digits. */
 int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out);
 

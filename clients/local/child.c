@@ -97,12 +97,14 @@ static _Noreturn void become(const struct child *child, char **table, int log, p
         _exit(EXIT_NO_EXEC);
     setsid(); /* Ctrl-C is for the supervisor */
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    dup2(nothing, STDIN_FILENO);
-    dup2(log >= 0 ? log : nothing, STDERR_FILENO);
-    if (log >= 0)
-        dup2(log, STDOUT_FILENO);
-    else if (child->quiet)
-        dup2(nothing, STDOUT_FILENO);
+    const int usual[] = {nothing,
+                         log >= 0       ? log
+                         : child->quiet ? nothing
+                                        : STDOUT_FILENO,
+                         log >= 0 ? log : nothing};
+    const int *streams = child->streams ? child->streams : usual;
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        dup2(streams[i] >= 0 ? streams[i] : nothing, i);
     execve(child->program, child->args, table);
     _exit(EXIT_NO_EXEC);
 }

@@ -29,6 +29,7 @@ struct child {
     off_t log_from;         /* where its present life begins in the log */
     uint32_t node;          /* its id, 0: it is no node */
     bool quiet;             /* without a log: stdout goes nowhere, too */
+    const int *streams;     /* borrowed: its stdin, stdout and stderr, instead of all that; NULL */
     int exit_code;          /* of its last end; -1: none, or a signal */
     unsigned tries;         /* ends in a row without a life of CHILD_SETTLED_US between them */
     char trouble[TEXT_MAX]; /* why it does not run, in one line; empty: all is well */

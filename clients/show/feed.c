@@ -77,16 +77,34 @@ void feed_short_line(const struct message *message, struct text *out)
 
 /* --- JSON --- */
 
+/* null while it executes none. */
+static json_t *executing_json(const struct wire_heartbeat *beat)
+{
+    char id[JOB_TEXT_MAX];
+    if (!beat->executing_op)
+        return json_null();
+    return json_pack("{s:s, s:I}", "job", job_id_text(beat->executing_job, id), "operation",
+                     (json_int_t)beat->executing_op);
+}
+
 static json_t *heartbeat_json(const struct wire_heartbeat *beat)
 {
-    return json_pack("{s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "role",
-                     render_text(beat->role), "coordinator", render_number(beat->coordinator),
-                     "serving", beat->serving, "operations", (json_int_t)beat->operations,
-                     "conversions", (json_int_t)beat->conversions, "queued",
-                     (json_int_t)beat->queued, "held", (json_int_t)beat->held, "applied",
-                     (json_int_t)beat->applied, "rejected", (json_int_t)beat->rejected, "jobs",
-                     (json_int_t)beat->jobs, "host", render_text(beat->host), "pid",
-                     render_number(beat->pid), "version", render_text(beat->version));
+    json_t *all =
+        json_pack("{s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "role",
+                  render_text(beat->role), "coordinator", render_number(beat->coordinator),
+                  "serving", beat->serving, "operations", (json_int_t)beat->operations,
+                  "conversions", (json_int_t)beat->conversions, "queued", (json_int_t)beat->queued,
+                  "held", (json_int_t)beat->held, "applied", (json_int_t)beat->applied, "rejected",
+                  (json_int_t)beat->rejected, "jobs", (json_int_t)beat->jobs, "host",
+                  render_text(beat->host), "pid", render_number(beat->pid), "version",
+                  render_text(beat->version));
+    json_object_set_new(all, "executing", executing_json(beat));
+    json_object_set_new(all, "slots", json_integer((json_int_t)beat->slots));
+    json_object_set_new(all, "operation_slots",
+                        json_integer(
+                            (json_int_t)(beat->operation_slots ? beat->operation_slots : 1)));
+    json_object_set_new(all, "slots_used", json_integer((json_int_t)beat->slots_used));
+    return all;
 }
 
 static json_t *event_json(const struct wire_event *event)

@@ -91,8 +91,12 @@ void events_hear(struct events *events, const struct message *message)
     if (missed)
         keep(events, "gap", feed_gap_json(&origin, missed));
     if (message->type == MESSAGE_HEARTBEAT) {
+        const struct wire_heartbeat *beat = &message->as.heartbeat;
         events->heartbeats++;
         events->beaten = true;
+        if (origin.node <= NODES_MAX)
+            events->last[origin.node] =
+                (struct events_beat){true, beat->fetched, beat->queued, beat->disk_ms};
         text_format(node, sizeof node, "%" PRIu32, origin.node);
         if (events->streams)
             json_object_set_new(events->beats, node, feed_json(message));
@@ -123,8 +127,10 @@ void events_turn(struct events *events, uint64_t now_us)
         events->at_once = false;
         look_want(&events->web->look);
     }
-    if (events->beaten && now_us - events->nodes_us >= WEB_NODES_US) {
-        events->nodes_us = now_us;
+    since_us = now_us - events->nodes_us;
+    if (events->beaten && since_us >= WEB_NODES_US) {
+        /* Of a turn that came late the next one is not late, too. */
+        events->nodes_us = since_us < 2 * WEB_NODES_US ? events->nodes_us + WEB_NODES_US : now_us;
         events->beaten = false;
         renew(events, &events->nodes, "nodes", json_incref(events->beats));
     }
@@ -205,6 +211,15 @@ static void stream_free(void *own)
     free(stream);
 }
 
+/* While nobody read, none was made: what is there is as old as the last reader. */
+static void forget_newest(struct events *events)
+{
+    blob_drop(&events->nodes.text);
+    blob_drop(&events->status.text);
+    events->nodes.number = events->status.number = 0;
+    json_object_clear(events->beats);
+}
+
 /* Whoever comes again says which event it had last; who comes first gets all that are kept. */
 void events_get(struct request *request)
 {
@@ -227,6 +242,8 @@ void events_get(struct request *request)
     stream->next = had && had < events->next ? had + 1 : 1;
     if (!had && events->next > WEB_EVENTS_MAX)
         stream->next = events->next - WEB_EVENTS_MAX; /* it has missed nothing yet */
+    if (!events->streams)
+        forget_newest(events);
     stream->request = request;
     stream->after = events->streams;
     stream->at = &events->streams;

@@ -1,9 +1,9 @@
 /* events.h - GET /api/events: the feed for browsers, as server-sent events.
  *
- *   event   what `monitor --json --events` prints; with an id, so that a reader goes on where it
- * was gap     messages of a node were missed, or (with "node": 0) this reader was too slow nodes
- * {NODE: its last heartbeat as `monitor --json` prints it}, twice a second status  what `status
- * --json` prints, once a second, and at once after an election
+ *   event    what `monitor --json --events` prints; with an id, so that a reader goes on where it
+ * was gap      messages of a node were missed, or (with "node": 0) this reader was too slow nodes
+ * {NODE: its last heartbeat as `monitor --json` prints it}, ten times a second status   what
+ * `status --json` prints, once a second, and at once after an event
  *
  * Of the last two a reader gets the newest, however slow it is; of events the last WEB_EVENTS_MAX
  * are kept. So no reader costs more than its place in the list and what it is being sent. */
@@ -13,6 +13,7 @@
 #include "clients/show/feed.h"
 #include "clients/web/web_limits.h"
 #include "shared/base/blob.h"
+#include "shared/base/limits.h"
 
 struct web;
 struct look;
@@ -29,6 +30,12 @@ struct events_count {
     uint64_t seen;
 };
 
+/* Of the last heartbeat of a node: what only that tells. */
+struct events_beat {
+    bool heard;
+    uint64_t fetched, queued, disk_ms;
+};
+
 struct events {
     struct web *web;
     struct feed feed;
@@ -42,6 +49,7 @@ struct events {
     struct stream *streams;
     size_t n_streams;
     uint64_t heartbeats, heard, missed; /* messages of the feed */
+    struct events_beat last[NODES_MAX + 1];
     struct events_count counts[WEB_EVENT_NAMES_MAX];
     size_t n_counts;
 };

@@ -338,8 +338,7 @@ void request_stream(struct request *request, const char *type, uint64_t len,
          MHD_create_response_from_callback(len, WEB_CONNECTION_BYTES / 4, read, request, NULL));
 }
 
-/* What an exit code of the command line is in HTTP. */
-static unsigned status_of(int exit_code)
+unsigned request_status_of(int exit_code)
 {
     switch (exit_code) {
     case EXIT_USAGE:
@@ -365,7 +364,7 @@ bool request_failed(struct request *request, const struct client_call *call,
     char code[4 * JOB_KIND_MAX + 1], room[TEXT_MAX];
     int exit_code = outcome_code(call->outcome);
     if (call->outcome) {
-        request_error(request, status_of(exit_code),
+        request_error(request, request_status_of(exit_code),
                       exit_code == EXIT_TIMEOUT       ? "timeout"
                       : exit_code == EXIT_KEY_REFUSED ? "forbidden"
                                                       : "unavailable",
@@ -376,7 +375,7 @@ bool request_failed(struct request *request, const struct client_call *call,
         return false;
     if (call->reply->type == MESSAGE_ERROR) {
         exit_code = refusal_code(call->reply);
-        request_error(request, status_of(exit_code),
+        request_error(request, request_status_of(exit_code),
                       text_escape(code, sizeof code, call->reply->as.error.code), exit_code, "%s",
                       text_escape(room, sizeof room, call->reply->as.error.reason));
     } else {

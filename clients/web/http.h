@@ -99,6 +99,9 @@ void request_resume(struct request *request);
 /* From now on it has so long again. UINT64_MAX: no end. */
 void request_extend(struct request *request, uint64_t us);
 
+/* What an exit code of the command line is in HTTP. */
+unsigned request_status_of(int exit_code);
+
 /* A parameter of the query; NULL: it is not there. */
 const char *request_parameter(const struct request *request, const char *name);
 

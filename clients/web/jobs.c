@@ -1,11 +1,13 @@
 /* jobs.c - jobs over HTTP: what `job list`, `submit --no-wait`, `job show`, `job explain` and
  * `job cancel` print with --json. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clients/show/losses.h"
 #include "clients/show/render.h"
 #include "clients/show/timing.h"
+#include "clients/web/delegate.h"
 #include "clients/web/routes.h"
 #include "clients/web/web.h"
 #include "nodes/core/kinds/kinds.h"
@@ -138,6 +140,8 @@ void jobs_list(struct request *request)
 
 struct order {
     char *kind, *spec, *key, *plan; /* NULL: not given */
+    char *inputs;                   /* a line each; NULL: the job takes none */
+    size_t inputs_len;
 };
 
 static void order_free(void *own)
@@ -147,7 +151,34 @@ static void order_free(void *own)
     free(order->spec);
     free(order->key);
     free(order->plan);
+    free(order->inputs);
     free(order);
+}
+
+static bool is_integer(const char *text)
+{
+    text += *text == '-';
+    return *text && !text[strspn(text, "0123456789")];
+}
+
+/* The integers that a product or a batch GCD is over, as lines. */
+static void read_inputs(const json_t *list, struct order *order, struct text *why)
+{
+    FILE *out = open_memstream(&order->inputs, &order->inputs_len);
+    size_t i;
+    const json_t *value;
+    if (!out)
+        panic("no memory for inputs");
+    bool good = json_is_array(list);
+    json_array_foreach(list, i, value)
+    {
+        good = good && json_is_string(value) && is_integer(json_string_value(value));
+        if (good)
+            fprintf(out, "%s\n", json_string_value(value));
+    }
+    fclose(out);
+    if (!good)
+        text_add(why, "inputs must be a list of integers, each a string of decimal digits; ");
 }
 
 /* Reads the body. False after one line in `why`. */
@@ -172,16 +203,18 @@ static bool read_order(const struct request *request, struct order *order, struc
         size_t i = 0;
         while (i < sizeof members / sizeof *members && strcmp(members[i].name, name))
             i++;
-        if (i == sizeof members / sizeof *members)
-            text_add(why, "only kind, spec, key and plan may be given; ");
+        if (!strcmp(name, "inputs"))
+            read_inputs(value, order, why);
+        else if (i == sizeof members / sizeof *members)
+            text_add(why, "only kind, spec, inputs, key and plan may be given; ");
         else if (!json_is_string(value))
             text_add(why, "%s must be a string; ", name);
         else
             *members[i].at = mem_string(json_string_value(value));
     }
     json_decref(body);
-    if (!why->len && (!order->kind || !order->spec))
-        text_add(why, "kind and spec are needed");
+    if (!why->len && (!order->kind || !order->spec == !order->inputs))
+        text_add(why, "kind is needed, and either spec or inputs");
     return !why->len;
 }
 
@@ -222,6 +255,30 @@ static bool read_plan(struct order *order, struct text *why)
     return !why->len;
 }
 
+/* Inputs are uploaded as `conclave submit KIND @-` does it: by that. */
+static void submit_inputs(struct request *request, const struct order *order)
+{
+    bool takes = !strcmp(order->kind, "product") || !strcmp(order->kind, "batch-gcd");
+    if (!takes || order->plan || (order->key && !jobspec_key_is_valid(order->key))) {
+        request_error(request, MHD_HTTP_BAD_REQUEST, "invalid", EXIT_USAGE,
+                      "inputs are for product and batch-gcd, with a key of 1 to %d printable "
+                      "characters without spaces, or none",
+                      JOB_KEY_MAX);
+        return;
+    }
+    struct child *child = delegate_begin(request);
+    if (!child)
+        return;
+    child_add(child, "submit");
+    child_add(child, "--no-wait");
+    if (order->key)
+        child_add(child, "--key=%s", order->key);
+    child_add(child, "%s", order->kind);
+    child_add(child, "@-");
+    delegate_feed(request, order->inputs, order->inputs_len);
+    delegate_start(request, MHD_HTTP_ACCEPTED, "application/json");
+}
+
 void jobs_submit(struct request *request)
 {
     struct order *order = mem_new(1, sizeof *order);
@@ -229,7 +286,15 @@ void jobs_submit(struct request *request)
     char key[JOB_KEY_TEXT_MAX];
     request->own = order;
     request->own_free = order_free;
-    if (!read_order(request, order, &why) || !read_plan(order, &why)) {
+    bool good = read_order(request, order, &why);
+    if (good && order->inputs) {
+        request->own = NULL; /* it becomes a delegate */
+        request->own_free = NULL;
+        submit_inputs(request, order);
+        order_free(order);
+        return;
+    }
+    if (!good || !read_plan(order, &why)) {
         request_error(request, MHD_HTTP_BAD_REQUEST, "invalid", EXIT_USAGE, "%s", why.at);
         return;
     }

@@ -13,7 +13,7 @@
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* How a figure is kept, and in which unit: all are shown in base units. */
-enum unit { COUNT, YES_OR_NO, MILLISECONDS, MICROSECONDS };
+enum unit { COUNT, ONE_OR_MORE, YES_OR_NO, MILLISECONDS, MICROSECONDS };
 
 struct series {
     const char *name, *type, *help;
@@ -86,6 +86,23 @@ static const struct series of_nodes[] = {
      OF_NODE(assigned)},
     {"conclave_node_held_values", "gauge", "Values that the node holds in memory.", COUNT,
      OF_NODE(held)},
+    {"conclave_node_held_bytes", "gauge", "Bytes of the values that the node holds in memory.",
+     COUNT, OF_NODE(held_bytes)},
+    {"conclave_node_spilled_bytes", "gauge", "Bytes of values that the node has spilled to disk.",
+     COUNT, OF_NODE(spilled_bytes)},
+    {"conclave_node_unspillable", "gauge",
+     "Whether the node's disk had no room for the last value to be spilled.", YES_OR_NO,
+     OF_NODE(unspillable)},
+    {"conclave_node_short_of_memory", "gauge",
+     "Whether the node holds more than its memory limit, and cannot spill it.", YES_OR_NO,
+     OF_NODE(pressed)},
+    {"conclave_node_command_slots", "gauge", "Commands that the node runs at a time.", COUNT,
+     OF_NODE(slots)},
+    {"conclave_node_operation_slots", "gauge",
+     "Operations that the node executes at a time, commands included.", ONE_OR_MORE,
+     OF_NODE(operation_slots)},
+    {"conclave_node_occupied_slots", "gauge", "Slots that operations and commands have now.", COUNT,
+     OF_NODE(slots_used)},
     {"conclave_node_rejected_messages_total", "counter",
      "Malformed or foreign messages that the node dropped.", COUNT, OF_NODE(rejected)},
     {"conclave_node_refused_connections_total", "counter",
@@ -127,6 +144,8 @@ static void value(FILE *out, const struct series *series, const void *row)
 {
     const void *at = (const char *)row + series->offset;
     uint64_t number = series->unit == YES_OR_NO ? *(const bool *)at : *(const uint64_t *)at;
+    if (series->unit == ONE_OR_MORE && !number)
+        number = 1; /* an earlier release says nothing of it */
     if (series->unit == MILLISECONDS)
         fprintf(out, " %" PRIu64 ".%03" PRIu64 "\n", number / 1000, number % 1000);
     else if (series->unit == MICROSECONDS)
@@ -223,6 +242,25 @@ static void write_feed(const struct events *events, FILE *out)
             events->heartbeats, events->heard);
     one(out, "conclave_feed_missed_messages_total", "counter",
         "Messages of the feed that never came.", events->missed);
+    static const struct series of_beats[] = {
+        {"conclave_node_fetched_bytes_total", "counter",
+         "Bytes of values that came to the node while log entries waited for them.", COUNT,
+         offsetof(struct events_beat, fetched)},
+        {"conclave_node_queued_operations", "gauge", "Operations that wait or execute at the node.",
+         COUNT, offsetof(struct events_beat, queued)},
+        {"conclave_node_disk_busy_seconds", "gauge",
+         "For so long the node's disk is at one piece of work.", MILLISECONDS,
+         offsetof(struct events_beat, disk_ms)},
+    };
+    for (size_t i = 0; i < COUNT_OF(of_beats); i++) {
+        head(out, of_beats[i].name, of_beats[i].type, of_beats[i].help);
+        for (uint32_t node = 1; node <= NODES_MAX; node++) {
+            if (!events->last[node].heard)
+                continue;
+            fprintf(out, "%s{node=\"%" PRIu32 "\"}", of_beats[i].name, node);
+            value(out, &of_beats[i], &events->last[node]);
+        }
+    }
     head(out, "conclave_feed_events_total", "counter",
          "Events that this process has heard, by their names: snapshots, failures, elections.");
     for (size_t i = 0; i < events->n_counts; i++) {

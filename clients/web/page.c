@@ -11,6 +11,7 @@ static const struct {
 } pages[] = {{"/", "index.html", "text/html; charset=utf-8"},
              {"/page.css", "page.css", "text/css; charset=utf-8"},
              {"/page.js", "page.js", "text/javascript; charset=utf-8"},
+             {"/job.js", "job.js", "text/javascript; charset=utf-8"},
              {"/icon.svg", "icon.svg", "image/svg+xml"}};
 
 void page_get(struct request *request)

@@ -18,6 +18,7 @@ struct result {
     uint64_t taken, digits; /* that came; of all */
     uint8_t sha256[HASH_BYTES];
     struct hash_stream hash;
+    bool any; /* what a program made, which may be any bytes */
     bool damaged, ended;
 };
 
@@ -30,8 +31,7 @@ static void result_free(void *own)
 
 static void take_part(struct result *result, struct message *holder, struct slice part)
 {
-    for (size_t i = 0; i < part.len; i++)
-        result->damaged = result->damaged || part.at[i] < '0' || part.at[i] > '9';
+    result->damaged = result->damaged || (!result->any && !digits_are_text(part));
     hash_add(&result->hash, part.at, part.len);
     message_drop(&result->held);
     result->held = holder;
@@ -107,8 +107,9 @@ static void begin(struct request *request, struct client_call *call, const struc
     hash_text(result->sha256, hash);
     struct message *reply = call->reply;
     call->reply = NULL;
+    result->any = digits_are_bytes(row);
     take_part(result, reply, row->text);
-    result->ended = digits_are_bytes(row); /* nothing is added to these */
+    result->ended = result->any; /* nothing is added to these */
     request_stream(request,
                    result->ended ? "application/octet-stream" : "text/plain; charset=utf-8",
                    result->digits + !result->ended, read_result);

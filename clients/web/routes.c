@@ -8,6 +8,7 @@
 const struct route routes[] = {{"GET", "/", GUARD_PAGE, page_get},
                                {"GET", "/page.css", GUARD_PAGE, page_get},
                                {"GET", "/page.js", GUARD_PAGE, page_get},
+                               {"GET", "/job.js", GUARD_PAGE, page_get},
                                {"GET", "/icon.svg", GUARD_PAGE, page_get},
                                {"GET", "/metrics", GUARD_READ, metrics_get},
                                {"GET", "/api/status", GUARD_READ, status_get},
@@ -17,6 +18,8 @@ const struct route routes[] = {{"GET", "/", GUARD_PAGE, page_get},
                                {"GET", "/api/jobs/*", GUARD_READ, job_show},
                                {"GET", "/api/jobs/*/result", GUARD_READ, job_result},
                                {"GET", "/api/jobs/*/explain", GUARD_READ, job_explain},
+                               {"GET", "/api/jobs/*/tasks", GUARD_READ, job_tasks},
+                               {"GET", "/api/jobs/*/output", GUARD_READ, job_output},
                                {"POST", "/api/jobs/*/cancel", GUARD_CHANGE, job_cancel},
                                {0}};
 

@@ -30,6 +30,8 @@ void jobs_submit(struct request *request);
 void job_show(struct request *request);
 void job_result(struct request *request);
 void job_explain(struct request *request);
+void job_tasks(struct request *request);
+void job_output(struct request *request);
 void job_cancel(struct request *request);
 
 #endif

@@ -8,8 +8,10 @@
 #include "shared/base/limits.h"
 #include "shared/bus/doors.h"
 
-#define TURN_MS   50 /* how late deadlines and renewals may be */
-#define ITEMS_MAX (2 + SUBSCRIPTION_ITEMS + (1 + BROKERS_MAX) * CLIENT_ITEMS_MAX)
+#define TURN_MS 50 /* how late deadlines and renewals may be */
+#define ITEMS_MAX                                                    \
+    (2 + SUBSCRIPTION_ITEMS + (1 + BROKERS_MAX) * CLIENT_ITEMS_MAX + \
+     WEB_DELEGATES_MAX * DELEGATE_ITEMS)
 
 void web_ask(struct web *web, struct message *request, struct waiter *waiter)
 {
@@ -48,6 +50,7 @@ static void turn(struct web *web)
     work(cli_client(web->cli), now_us);
     for (size_t i = 0; i < web->look.n_brokers; i++)
         work(web->look.brokers[i].client, now_us);
+    delegates_turn(web, now_us);
     events_turn(&web->events, now_us);
     http_turn(web->http, now_us);
     look_turn(&web->look, now_us);
@@ -65,6 +68,7 @@ static void wait(struct web *web)
     n += (int)client_items(cli_client(web->cli), items + n);
     for (size_t i = 0; i < web->look.n_brokers; i++)
         n += (int)client_items(web->look.brokers[i].client, items + n);
+    n += delegates_items(web, items + n);
     uint64_t wait_ms = http_wait_ms(web->http);
     wait_ms = web->asked ? 0 : wait_ms < TURN_MS ? wait_ms : TURN_MS;
     if (zmq_poll(items, n, (long)wait_ms) < 0 && errno != EINTR)

@@ -4,6 +4,7 @@
 
 #include "clients/ask/subscription.h"
 #include "clients/cli.h"
+#include "clients/web/delegate.h"
 #include "clients/web/events.h"
 #include "clients/web/http.h"
 #include "clients/web/look.h"
@@ -16,9 +17,11 @@ struct web {
     struct look look;
     struct events events;
     struct subscription subscription;
-    bool subscribed; /* the feed is open to our key */
-    bool asked;      /* calls were started in this turn of the loop */
-    unsigned lists;  /* of jobs that are being made */
+    bool subscribed;            /* the feed is open to our key */
+    bool asked;                 /* calls were started in this turn of the loop */
+    unsigned lists;             /* of jobs that are being made */
+    struct delegate *delegates; /* those that run */
+    unsigned n_delegates;
 };
 
 /* Asks the cluster for a request, patiently; its waiter gets the answer. Takes the message. */

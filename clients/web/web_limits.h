@@ -10,8 +10,10 @@
 /* Of a connection: its headers, which are some 2 KiB from browsers, and what is being sent. */
 #define WEB_CONNECTION_BYTES (32 * 1024)
 
-/* The longest request of the command line, a key, a spec and a plan, has under 1 KiB. */
-#define WEB_BODY_BYTES (16 * 1024)
+/* A key, a spec and a plan have under 1 KiB; inputs in a body are as many as a person pastes: lists
+ * that are longer go through `conclave submit`, which uploads them in segments. Only who shows the
+ * token has a body read. */
+#define WEB_BODY_BYTES (1024 * 1024)
 
 /* Within so long a request must have arrived, byte by byte or not: people's networks are faster. */
 #define WEB_REQUEST_US (10 * SECOND_US)
@@ -31,6 +33,19 @@
 /* Readers of events: pages that are open. Others have the rest of the connections. */
 #define WEB_STREAMS_MAX 32
 
+/* Commands of this program that make an answer, at a time: each is a process with some 20 MiB. */
+#define WEB_DELEGATES_MAX 4
+
+/* Within so long a command must say something, or it is ended: details of a million tasks are read
+ * from the cluster in a few seconds. */
+#define WEB_DELEGATE_US (30 * SECOND_US)
+
+/* Of what a command says, as much waits for the reader. */
+#define WEB_DELEGATE_BYTES (64 * 1024)
+
+/* Rows of tasks in an answer. */
+#define WEB_TASKS_MAX 1000
+
 /* Lists of jobs that are being made: each may have WEB_JOBS_MAX rows of 3 KiB. */
 #define WEB_LISTS_MAX 4
 #define WEB_JOBS_MAX  1000
@@ -41,9 +56,10 @@
 /* Names of events that are counted, one series of metrics each; nodes have some 25. */
 #define WEB_EVENT_NAMES_MAX 48
 
-/* How often readers of events are sent what the nodes do, and the status; that sooner, but not more
- * often than the last, after an event and while no coordinator serves. */
-#define WEB_NODES_US          (500 * MS_US)
+/* How often readers of events are sent what the nodes do: what changes ten times a second is seen
+ * to move; and the status: that sooner, but not more often than the last, after an event and while
+ * no coordinator serves. */
+#define WEB_NODES_US          (100 * MS_US)
 #define WEB_STATUS_US         (1000 * MS_US)
 #define WEB_STATUS_AT_ONCE_US (100 * MS_US)
 

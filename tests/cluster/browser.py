@@ -80,6 +80,10 @@ class Browser:
     def wait(self, expression, deadline=10):
         return wait_for(lambda: self.value(expression), deadline, expression)
 
+    def heap(self):
+        """Bytes of JavaScript in use, garbage included."""
+        return self.call("Runtime.getHeapUsage")["usedSize"]
+
     def look(self, width, height, dark=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
         self.call("Emulation.setEmulatedMedia",

@@ -103,7 +103,7 @@ check_completion() {
         factorial "fish completes a kind of job"
     # zsh's completion wants a line editor: what it would describe is looked at.
     is "$(zsh -fc "_describe() { print -l \${(P)2}; }; compdef() { :; }; source '$dir/zsh/vendor-completions/_conclave'
-        words=(conclave job l) CURRENT=3 PREFIX=l; _conclave" 2>&1 | grep '^list:')" "list:List jobs" "zsh completes a command"
+        words=(conclave job l) CURRENT=3 PREFIX=l; _conclave" 2>&1 | grep '^list:')" "list:List jobs, all or these" "zsh completes a command"
 }
 
 # The script of Slurm with doubles of its commands; the manifests as far as a parser goes.

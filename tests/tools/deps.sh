@@ -4,6 +4,7 @@
 #   format   clang-format                  compose a docker engine from the distribution
 #   fuzz     clang with its fuzzer         web      a browser and promtool; without them their tests are skipped
 #   deb      what makes packages            debtest  what their test needs
+#   deploy   what looks at the files for Kubernetes and Slurm; without it those tests are skipped
 #   python   what builds the Python client's wheel and checks its types
 #   bench    what is measured beside Conclave, and what draws the figures; only `make bench` wants these.
 #            The packages of gearmand and etcd start their services, as Debian's do
@@ -51,10 +52,14 @@ fuzz    cmd:clang           clang
 fuzz    fuzzer:             libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 web     cmd:chromium        chromium
 web     cmd:promtool        prometheus
+deploy  py:kubernetes       python3-kubernetes
+deploy  py:yaml             python3-yaml
+deploy  cmd:shellcheck      shellcheck
 bench   cmd:gearmand        gearman-job-server
 bench   hdr:libgearman/gearman.h libgearman-dev
 bench   cmd:etcd            etcd-server
 bench   cmd:gnuplot         gnuplot-nox
+deb     deb:                build-essential
 deb     cmd:dh              debhelper
 deb     cmd:dpkg-buildpackage dpkg-dev
 deb     cmd:dh_python3      dh-python
@@ -79,6 +84,7 @@ there() {
     hdr:*) echo "#include <$what>" | ${CC:-gcc} -fsyntax-only -x c - 2>/dev/null ;;
     fuzzer:*) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null ;;
     py:*) /usr/bin/python3 -c "import $what" 2>/dev/null ;;
+    deb:*) return 1 ;; # only the package itself will do
     pc:*)
         for name in $(echo "$what" | tr , ' '); do
             pkg-config --exists "$name" 2>/dev/null && return 0

@@ -1,8 +1,11 @@
 'use strict';
 /* The dashboard. What the stream of events brings is put into `state` as it comes; the document is brought up to date at
-   most DRAWS_A_SECOND times a second, and only where it differs. All that is kept is bounded. */
+   every DRAW_MS, and only where it differs. All that is kept is bounded. */
 
-const DRAWS_A_SECOND = 4, JOBS_MAX = 1000, JOBS_STEP = 50, EVENTS_MAX = 400, EVENTS_SHOWN = 40, SAMPLES_MAX = 300, SAMPLE_MS = 900;
+/* What changes is drawn with the first frame after DRAW_MS, and asked for every JOBS_MS, or half of the time: of a cluster
+   that is slow less is asked. The jobs that are not shown are looked at every SWEEP_MS. */
+const DRAW_MS = 80, JOBS_MS = 100, JOB_MS = 500, SWEEP_MS = 2000;
+const JOBS_MAX = 1000, JOBS_STEP = 50, EVENTS_MAX = 400, EVENTS_SHOWN = 40, SAMPLES_MAX = 300, SAMPLE_MS = 900;
 const TIMELINE_MS = [2 * 60e3, 10 * 60e3], CHART_MS = [60e3, 5 * 60e3], RETRY_MIN_MS = 250, RETRY_MAX_MS = 5000, TREE_OPS_MAX = 120;
 const SVG = 'http://www.w3.org/2000/svg';
 const FAILURES = ['node_suspected', 'stepped_down', 'values_lost', 'reassigned', 'job_failed', 'disk_full', 'snapshot_partial'];
@@ -26,11 +29,13 @@ function span(ms) {
   return s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor(s % 3600 / 60)} min`;
 }
 const rate = n => n >= 100 ? count(Math.round(n)) : n >= 0.05 ? n.toFixed(1) : '0';
-const label = job => job.kind === 'factorial' ? `${job.spec}!` : `${job.kind} ${job.spec ?? ''}`;
+const label = job => job.tasks ? `${job.kind}, ${plural(job.tasks.total, 'task')}` : job.kind === 'factorial' ? `${job.spec}!` : `${job.kind} ${job.spec ?? ''}`;
 const ended = job => ['done', 'failed', 'cancelled'].includes(job.state);
 const took = job => (job.finished ? Date.parse(job.finished) : Date.now()) - Date.parse(job.submitted);
 const order = id => { const [term, index] = id.split('-').map(Number); return term * 2 ** 40 + index; };
+const wrong = tasks => ['failed', 'lost', 'cancelled'].filter(state => tasks[state]).map(state => `${count(tasks[state])} ${state}`).join(', ');
 function outcome(job) {
+  if (job.tasks) return wrong(job.tasks) || (job.tasks.done ? `${count(job.tasks.done)} done` : '');
   if (job.error) return job.error;
   if (!job.result) return '';
   const {text, head, digits} = job.result;
@@ -73,11 +78,26 @@ function rows(parent, keys, make) {
     if (row === at) at = at.nextElementSibling;
     else parent.insertBefore(row, at);
   }
-  for (const row of old.values()) row.remove();
+  for (const row of old.values()) { sight.unobserve(row); row.remove(); }
   return parent.children;
 }
 function cells(...classes) {
-  return () => element('tr', {}, ...classes.map(it => element('td', it ? {class: it} : {})));
+  return () => {
+    const row = element('tr', {}, ...classes.map(it => element('td', it ? {class: it} : {})));
+    sight.observe(row);
+    return row;
+  };
+}
+/* A row that nobody sees is drawn every SWEEP_MS: to lay out a thousand of them takes longer than to draw what is seen. */
+const sight = new IntersectionObserver(entries => {
+  for (const entry of entries) entry.target.unseen = !entry.isIntersecting;
+  drawSoon();
+}, {rootMargin: '120px'});
+function isDue(row) {
+  const now = performance.now();
+  if (row.unseen && now - row.drawn < SWEEP_MS) return false;
+  row.drawn = now;
+  return true;
 }
 
 // --- asking ---
@@ -195,25 +215,38 @@ function takeEvent(event) {
 
 // --- jobs ---
 
-async function refreshJobs() {
+const isOpen = id => state.jobs.has(id) && !ended(state.jobs.get(id));
+const seen = () => [...$('jobs').tBodies[0].children].filter(row => !row.unseen).map(row => row.dataset.key).reverse();
+/* From the first one that goes on: of all of them, or of those that a person sees. */
+async function refreshJobs(all) {
   state.jobsStale = false;
-  const known = [...state.jobs.keys()], open = known.filter(id => !ended(state.jobs.get(id)));
-  let from = open.reduce((least, id) => order(id) < order(least) ? id : least, open[0] ?? known.at(-1));
-  if (open.length && from) { const [term, index] = from.split('-'); from = `${term}-${index - 1}`; }
-  const list = await ask(`/api/jobs?limit=${JOBS_MAX}${from ? `&after=${from}` : ''}`);
+  const known = [...state.jobs.keys()], open = (all ? known : seen()).filter(isOpen);
+  let from = open[0] ?? known.at(-1);
+  if (open.length) { const [term, index] = from.split('-'); from = `${term}-${index - 1}`; }
+  const list = await ask(`/api/jobs?limit=${JOBS_MAX}${from ? `&after=${from}` : ''}`), listed = new Set(list.map(job => job.id));
+  /* What goes on and is not listed any more was forgotten. */
+  if (list.length < JOBS_MAX) for (const id of open) if (!listed.has(id)) state.jobs.delete(id);
   for (const job of list) state.jobs.set(job.id, job);
   const sorted = [...state.jobs].sort(([a], [b]) => order(a) - order(b)).slice(-JOBS_MAX);
   state.jobs = new Map(sorted);
   drawSoon();
 }
 async function keepUp() {
+  let swept = 0, pause = 0;
   for (;;) {
-    await new Promise(resolve => setTimeout(resolve, 500));
+    await new Promise(resolve => setTimeout(resolve, pause));
+    pause = state.job ? JOB_MS : JOBS_MS;
     if (document.hidden || !state.readable) continue;
+    const began = performance.now(), all = began - swept >= SWEEP_MS;
     try {
-      if (state.jobsStale) await refreshJobs();
-      if (state.job && state.jobStale) await refreshJob();
+      if (state.job) { if (state.jobStale) await refreshJob(); }
+      else if (state.jobsStale || seen().some(isOpen)) {
+        if (all) swept = began;
+        await refreshJobs(all);
+      }
     } catch { state.jobsStale = true; }
+    const took = performance.now() - began;
+    pause = Math.max(pause - took, took);
   }
 }
 
@@ -226,7 +259,7 @@ function drawSoon() {
     planned = 0; drawn = performance.now();
     document.documentElement.dataset.draws = Number(document.documentElement.dataset.draws ?? 0) + 1;
     if (state.job) drawJob(); else drawOverview();
-  }), Math.max(0, 1000 / DRAWS_A_SECOND - (performance.now() - drawn)));
+  }), Math.max(0, DRAW_MS - (performance.now() - drawn)));
 }
 function drawOverview() {
   drawLead(); drawChart(); drawTimeline(); drawNodes(); drawJobs();
@@ -294,22 +327,28 @@ function doing(node, beat) {
   if (node.disk_full) return ['disk full', 'bad'];
   if (node.id === state.coordinator) return ['coordinates', 'accent'];
   if (node.role === 'candidate') return ['asks for votes', 'warn'];
-  const busy = Math.max(node.assigned, beat?.queued ?? 0);
+  const busy = Math.max(node.assigned, beat?.queued ?? 0), now = beat?.executing;
+  if (now) return [`job ${now.job}, R${now.operation}${busy > 1 ? ` and ${count(busy - 1)} more` : ''}`, 'accent'];
   return busy ? [`computes, ${plural(busy, 'operation')}`, 'accent'] : ['idle', 'soft'];
 }
 function drawNodes() {
   const nodes = state.status?.nodes ?? [];
-  const shown = rows($('nodes').tBodies[0], nodes.map(n => String(n.id)), cells('name', 'clip', 'n', 'n wide', 'n wide', 'n', 'n', 'wide'));
+  const shown = rows($('nodes').tBodies[0], nodes.map(n => String(n.id)), cells('name', 'clip', 'n wide', 'n', 'n wide', 'n wide', 'n', 'n', 'wide'));
   nodes.forEach((node, i) => {
-    const row = shown[i], beat = state.beats[node.id], cell = row.cells, [words, tone] = doing(node, beat);
+    const row = shown[i], beat = state.beats[node.id];
+    if (!isDue(row)) return;
+    const cell = row.cells, [words, tone] = doing(node, beat);
     row.className = node.id === state.coordinator ? 'lead-row' : '';
     text(cell[0], String(node.id));
     text(cell[1], words); data(cell[1], 'tone', tone);
-    text(cell[2], node.alive ? rate(Math.max(0, state.rates[node.id] ?? 0)) : '');
-    text(cell[3], count(node.operations)); text(cell[4], count(node.applied));
-    text(cell[5], node.behind_ms ? span(node.behind_ms) : '–'); data(cell[5], 'tone', node.behind_ms ? 'bad' : 'soft');
-    text(cell[6], span(node.longest_turn_us / 1000)); data(cell[6], 'tone', node.longest_turn_us >= 250e3 ? 'warn' : 'soft');
-    text(cell[7], `${node.host ?? ''} ${node.pid ?? ''}`);
+    attribute(cell[1], 'title', words);
+    text(cell[2], node.alive ? `${beat?.slots_used ?? node.slots_used} of ${Math.max(node.slots, node.operation_slots)}` : '');
+    text(cell[3], node.alive ? rate(Math.max(0, state.rates[node.id] ?? 0)) : '');
+    text(cell[4], count(node.operations));
+    text(cell[5], count(Math.max(node.applied, beat?.applied ?? 0)));
+    text(cell[6], node.behind_ms ? span(node.behind_ms) : '–'); data(cell[6], 'tone', node.behind_ms ? 'bad' : 'soft');
+    text(cell[7], span(node.longest_turn_us / 1000)); data(cell[7], 'tone', node.longest_turn_us >= 250e3 ? 'warn' : 'soft');
+    text(cell[8], `${node.host ?? ''} ${node.pid ?? ''}`);
   });
   text($('nodes-sum'), nodes.length ? `${nodes.filter(n => n.alive).length} of ${nodes.length} alive` : '');
 }
@@ -322,6 +361,7 @@ function drawJobs() {
     return row;
   });
   list.forEach((job, i) => {
+    if (!isDue(shown[i])) return;
     const cell = shown[i].cells, {done, total} = job.operations, bar = cell[3].firstChild, part = ended(job) && job.state === 'done' ? 1 : total ? done / total : 0;
     text(cell[0].firstChild, label(job)); attribute(cell[0], 'title', label(job));
     text(cell[1], job.id);
@@ -330,99 +370,12 @@ function drawJobs() {
     text(cell[4], clock(Date.parse(job.submitted)));
     text(cell[5], job.state === 'queued' ? '' : span(took(job)));
     text(cell[6], outcome(job)); attribute(cell[6], 'title', outcome(job));
+    data(cell[6], 'tone', job.tasks && wrong(job.tasks) ? 'bad' : undefined);
   });
   $('jobs').hidden = !list.length;
   $('jobs-empty').hidden = list.length > 0;
   $('jobs-more').hidden = all.length <= list.length;
   text($('jobs-sum'), all.length ? `${count(list.length)} of ${count(all.length)} shown` : '');
-}
-
-// --- the page of a job ---
-
-async function refreshJob() {
-  const id = state.job.id;
-  state.jobStale = false;
-  try {
-    const row = await ask(`/api/jobs/${id}?timing=1`);
-    const why = ended(row) ? null : await ask(`/api/jobs/${id}/explain`);
-    /* Of jobs that are large, or long ago, no trace is kept. */
-    const trace = row.operations.total > TREE_OPS_MAX ? null : await ask(`/api/jobs/${id}?ops=1`).then(it => it.trace, () => null);
-    if (state.job?.id !== id) return;
-    if (trace) row.trace = trace;
-    Object.assign(state.job, {row, why, fault: ''});
-  } catch (error) {
-    if (state.job?.id === id) state.job.fault = error.message;
-  }
-  drawSoon();
-}
-function facts(list, pairs) {
-  const shown = rows(list, pairs.map(([name]) => name), name => element('div', {}, element('dt', {}, name), element('dd', {})));
-  pairs.forEach(([, value, long], i) => { text(shown[i].lastChild, value); shown[i].className = long ? 'long' : ''; });
-}
-function drawJob() {
-  const {row, why, fault, id} = state.job;
-  text($('job-fault'), fault ?? '');
-  text($('job-title'), row ? label(row) : `Job ${id}`);
-  $('job-cancel').hidden = !row || ended(row) || !state.token;
-  $('job-result').hidden = row?.state !== 'done' || !row.result?.digits;
-  if (!row) return;
-  const {done, total, executed} = row.operations;
-  text($('job-line'), `Job ${id}, ${row.state}${row.error ? `: ${row.error}` : ''}`);
-  $('job-progress').value = row.state === 'done' ? 1 : total ? done / total : 0;
-  const times = [['Submitted', new Date(row.submitted).toLocaleString()], ['Took', span(took(row))], ['Operations', `${count(done)} of ${count(total)}, ${count(executed)} executed`]];
-  const result = row.result ? [['Digits', count(row.result.digits)], ['Result', row.result.text ?? `${row.result.head ?? ''}…${row.result.tail ?? ''}`, true], ['SHA-256', row.result.sha256 ?? '', true]] : [];
-  facts($('job-facts'), [...times, ['Owner', row.owner ?? '–'], ['Key', row.key ?? '–'], ...result]);
-  $('job-why').hidden = !why;
-  if (why) $('job-explain').replaceChildren(...why.explanation.map(line => element('li', {}, line)));
-  drawPhases(row.timing);
-  $('job-ops').hidden = !row.trace?.length;
-  if (row.trace?.length) drawTree(row.trace);
-}
-function drawPhases(timing) {
-  $('job-timing').hidden = !timing?.total_us;
-  if (!timing?.total_us) return;
-  const phases = Object.entries(timing).filter(([name, us]) => name.endsWith('_us') && name !== 'total_us' && us);
-  $('job-phases').replaceChildren(...phases.sort(([, a], [, b]) => b - a).flatMap(([name, us]) => {
-    const bar = element('progress', {max: timing.total_us, 'aria-label': name.slice(0, -3)});
-    bar.value = us;
-    return [element('dt', {}, name.slice(0, -3)), element('dd', {}, bar), element('dd', {class: 'n'}, span(us / 1000))];
-  }));
-}
-/* From left to right: each operation beside those whose results it takes; the root, which nobody takes, comes first. */
-function drawTree(trace) {
-  const signature = trace.map(op => `${op.name}${op.node}`).join();
-  if (state.job.tree === signature) return;
-  state.job.tree = signature;
-  const byName = new Map(trace.map(op => [op.name, op])), used = new Set(trace.flatMap(op => op.operands)), places = new Map();
-  const WIDE = 274, HIGH = 38, BOX = 232, TALL = 30;
-  let next = 0, deepest = 0;
-  const place = (op, depth) => {
-    if (places.has(op.name)) return places.get(op.name);
-    deepest = Math.max(deepest, depth);
-    const below = op.operands.filter(o => byName.has(o)).map(o => place(byName.get(o), depth + 1).y);
-    const at = {y: below.length ? (Math.min(...below) + Math.max(...below)) / 2 : HIGH * next++ + 4, x: depth * WIDE + 1};
-    places.set(op.name, at);
-    return at;
-  };
-  trace.filter(op => !used.has(op.name)).forEach(op => place(op, 0));
-  const svg = drawing('svg', {class: 'tree', width: deepest * WIDE + BOX + 2, height: Math.max(1, next) * HIGH + 4, role: 'img',
-    'aria-label': `Tree of ${trace.length} operations: ${trace.map(op => `${op.name} = ${op.operands.join(' ')}`).join(', ')}`});
-  for (const op of trace)
-    for (const operand of op.operands.filter(o => places.has(o))) {
-      const from = places.get(op.name), to = places.get(operand), y = from.y + TALL / 2;
-      svg.append(drawing('path', {d: `M${from.x + BOX},${y}C${from.x + BOX + 26},${y} ${to.x - 26},${to.y + TALL / 2} ${to.x},${to.y + TALL / 2}`}));
-    }
-  for (const op of trace) {
-    const {x, y} = places.get(op.name), sum = `${op.name} = ${op.operands.join(op.operator === 'multiply' ? '·' : ', ')}`;
-    const group = drawing('g', {class: op.node ? 'done' : ''});
-    group.append(drawing('title', {}, `${op.operator}: ${sum}${op.node ? `, on node ${op.node}, attempt ${op.attempt}` : ', not done yet'}`),
-      drawing('rect', {x, y, width: BOX, height: TALL, rx: 6}),
-      drawing('text', {x: x + 10, y: y + 19}, sum.length > 24 ? `${sum.slice(0, 23)}…` : sum),
-      drawing('text', {x: x + BOX - 8, y: y + 19, class: 'by'}, op.node ? `node ${op.node}` : 'waits'));
-    svg.append(group);
-  }
-  $('job-tree').replaceChildren(svg);
-  text($('job-ops-sum'), plural(trace.length, 'operation'));
 }
 
 // --- what people do ---
@@ -438,7 +391,7 @@ function goTo() {
   state.job = job ? {id: job[1], row: state.jobs.get(job[1])} : null;
   state.jobStale = Boolean(job);
   $('job').hidden = !job; $('overview').hidden = Boolean(job);
-  if (job) { $('job-tree').replaceChildren(); scrollTo(0, 0); $('job-title').focus(); refreshJob(); }
+  if (job) { $('job-tree').replaceChildren(); $('tasks').tBodies[0].replaceChildren(); $('task-output').hidden = true; scrollTo(0, 0); $('job-title').focus(); refreshJob(); }
   drawSoon();
 }
 $('unlock').addEventListener('click', () => { $('token-form').hidden = !$('token-form').hidden; $('token').focus(); });
@@ -468,6 +421,7 @@ $('job-cancel').addEventListener('click', async () => {
   $('job-cancel').disabled = false;
   refreshJob();
 });
+$('job-tasks-read').addEventListener('click', () => { state.job.readTasks = true; refreshJob(); });
 $('job-result').addEventListener('click', async () => {
   const id = state.job.id;
   try {
