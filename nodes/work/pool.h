@@ -23,7 +23,7 @@
 
 struct pool {
     struct pool *next; /* of its owner */
-    char *at;           /* owned, of large_try() */
+    char *at;          /* owned, of large_try() */
     size_t size;
     size_t touched; /* from its beginning, since it last gave back */
     size_t taken;   /* in blocks now */

@@ -125,7 +125,7 @@
     X(commands_for_all, "a job that runs commands is submitted like any other (X14)")              \
     X(descendants_spared, "what left a command's session goes on when it ends (T18)")              \
     X(needs_unbounded, "a follower fetches all values that an entry names at once")                \
-    X(warm_is_cold, "a large operation goes to a worker that has no memory for it yet")             \
+    X(warm_is_cold, "a large operation goes to a worker without memory for it")                    \
     X(follower_overtakes, "a result counts before those of its operands (T1)")                     \
     X(made_here_is_dropped, "a fetch that ends drops a value that was made here meanwhile (T22)")  \
     X(staged_is_not_held, "a file goes from the scratch disk while an attempt reads it")           \

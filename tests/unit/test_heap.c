@@ -171,8 +171,8 @@ static void every_class_has_room_for_its_sizes(void **state)
     heap_give_back();
 }
 
-/* No more than HEAP_KEPT_BYTES: what is taken beyond goes back at once. Under a sanitizer or valgrind
- * the test says so when one of them were lost. */
+/* No more than HEAP_KEPT_BYTES: what is taken beyond goes back at once. Under a sanitizer or
+ * valgrind the test says so when one of them were lost. */
 static void what_is_kept_is_bounded(void **state)
 {
     (void)state;

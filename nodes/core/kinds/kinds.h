@@ -17,10 +17,10 @@
     X(factorial)     \
     X(primorial) X(binomial) X(product) X(batch_gcd) X(pi) X(e) X(empty) X(map) X(reduce)
 
-/* From so many digits on (--pieces-from; 0: never) the text of a result is made in pieces, by several
- * workers: 10000000!, of 66 million, takes four fifths of the time then; at 6 million there is little
- * to gain (docs/performance.md). A piece has so many digits at least, whatever is said: below, what
- * workers fetch and prepare takes as long as they gain. */
+/* From so many digits on (--pieces-from; 0: never) the text of a result is made in pieces, by
+ * several workers: 10000000!, of 66 million, takes four fifths of the time then; at 6 million there
+ * is little to gain (docs/performance.md). A piece has so many digits at least, whatever is said:
+ * below, what workers fetch and prepare takes as long as they gain. */
 #define PIECES_FROM       UINT64_C(10000000)
 #define PIECES_DIGITS_MIN UINT64_C(700000)
 /* More than two pieces only for so many workers each: several may share a machine's processors, and

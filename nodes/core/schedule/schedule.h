@@ -39,10 +39,10 @@ struct worker_slot {
     uint64_t last_pick;  /* when it was last chosen, in picks */
     uint64_t operations; /* accepted from it in this term */
     uint64_t conversions;
-    uint64_t warm_bytes, warm_until_us; /* of operands of the largest operation that it had lately */
-    uint64_t tasks;        /* slots that tasks take there: tasks/ says so */
-    bool tasks_last;       /* its one slot was for a task last */
-    struct message *batch; /* the task message being filled; NULL: none */
+    uint64_t warm_bytes, warm_until_us; /* operands of the largest operation it had lately */
+    uint64_t tasks;                     /* slots that tasks take there: tasks/ says so */
+    bool tasks_last;                    /* its one slot was for a task last */
+    struct message *batch;              /* the task message being filled; NULL: none */
     size_t batch_bytes;
     uint64_t batches; /* the number of that message, or of the last one */
 };
