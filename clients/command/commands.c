@@ -153,6 +153,16 @@ static const char kv_put_details[] =
 static const char kv_get_details[] =
     "Prints the value; exit code 6 when there is none. --json: {name, node, value}.";
 
+static const char kv_del_details[] =
+    "Returns when the value is gone from that node's disk; exit code 6 when there was none. Of\n"
+    "several names all are tried, and the first failure is the exit code.\n"
+    "--json: {name, node, key, repeated}, one a line for several names.";
+
+static const char kv_list_details[] =
+    "The values of all nodes, node by node, in the order of their names (bytes); with PREFIX\n"
+    "those whose names begin with it. What changes meanwhile may be seen or not. Without --wide\n"
+    "a long value is cut. --json: an array of {node, name, value}.";
+
 static const char snapshot_take_details[] =
     "Waits until all nodes have reported, usually some milliseconds, and prints the id. A node\n"
     "that is dead, dies or is silent for longer than its --snapshot-timeout makes the snapshot\n"
@@ -484,7 +494,10 @@ const struct command commands[] = {
      bank_load_details, bank_load_options, bank_load_run},
     {"kv put", "NAME VALUE", "Put a value on a node, or send it there from another one",
      kv_put_details, kv_put_options, kv_put_run},
-    {"kv get", "NAME", "Print a node's value", kv_get_details, kv_get_options, kv_get_run},
+    {"kv get", "NAME...", "Print values of a node", kv_get_details, kv_get_options, kv_get_run},
+    {"kv del", "NAME...", "Delete values of a node", kv_del_details, kv_del_options, kv_del_run},
+    {"kv list", "[PREFIX]", "List values, all or those whose names begin so", kv_list_details,
+     kv_list_options, kv_list_run},
     {"value put", "FILE|-", "Upload a file; prints its name", value_put_details, value_put_options,
      value_put_run},
     {"value list", "", "List stored values", value_list_details, value_list_options,

@@ -43,7 +43,7 @@ def furnished(cluster, tmp_path_factory):
 
 
 TABLES = ["status", "job list", "job list --limit 2", "job show {map}", "job tasks {map}", "job explain {map}", "value list", "op list",
-          f"op show {LONG[:32]}", "bank list", "snapshot list", "snapshot show {snapshot}", "quota", "keys list", "kinds",
+          f"op show {LONG[:32]}", "bank list", "kv list", "snapshot list", "snapshot show {snapshot}", "quota", "keys list", "kinds",
           "help", "help map", "help up", "help submit", "help job", "monitor --count 8", "monitor --top --count 2", "job wait {gcd}",
           "snapshot verify {snapshot}", "progress snap", "job log --limit 0 {map}", f"kv get {LONG}"]
 PROSE = ("job log", "kv get")  # one long line is what was asked for

@@ -106,6 +106,12 @@ def test_a_running_map_can_be_cancelled(client):
 def test_what_nodes_keep(client):
     client.kv_put("colour", "grün", node=2)
     assert client.kv_get("colour", node=2) == "grün"
+    client.kv_put("cold", "yes", node=2)
+    assert client.kv_list("col", node=2) == {"cold": "yes", "colour": "grün"} and client.kv_list("col", node=3) == {}
+    client.kv_del("cold", node=2)
+    assert client.kv_list(node=2) == {"colour": "grün"}
+    with pytest.raises(conclave.NotFound):
+        client.kv_del("cold", node=2)
     client.progress_set(3, 10 ** 12)
     snap = client.progress_snap()
     assert client.progress_get(3, snap) >= 10 ** 12
@@ -133,6 +139,10 @@ def test_asyncio(cluster):
             jobs = [await client.submit("factorial", n) for n in range(20, 40)]
             results = await asyncio.gather(*jobs)
             tasks = [task.stdout async for task in await client.map(["echo", "{}"], range(5))]
+            await client.kv_put("shape", "round", node=3)
+            assert await client.kv_list(node=3) == {"shape": "round"}
+            await client.kv_del("shape", node=3)
+            assert await client.kv_list(node=3) == {}
             async for message in client.feed(timeout=5):
                 return results, tasks, message["type"]
     results, tasks, kind = asyncio.run(work())

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from typing import Any, AsyncIterator, Dict, Iterable, List, Optional, Sequence, Union
 
 from . import access as accesses
@@ -128,13 +127,16 @@ class Cluster:
         return (await self.ask({"type": "status_get"})).body
 
     async def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
-        await self.ask({"type": "kv_put", "node": node, "name": name, "value": value, "key": key or str(uuid.uuid4())})
+        await self.run(steps.kv_change("kv_put", key, self.deadline(), node=node, name=name, value=value))
 
     async def kv_get(self, name: str, node: int = 1) -> str:
-        body = (await self.ask({"type": "kv_get", "node": node, "name": name})).body
-        if not body.get("found"):
-            raise errors.NotFound(f"there is no value {name} on node {node}")
-        return str(body.get("value", ""))
+        return await self.run(steps.kv_get(node, name, self.deadline()))
+
+    async def kv_del(self, name: str, node: int = 1, key: Optional[str] = None) -> None:
+        await self.run(steps.kv_change("kv_del", key, self.deadline(), node=node, name=name))
+
+    async def kv_list(self, prefix: str = "", node: int = 1) -> Dict[str, str]:
+        return await self.run(steps.kv_list(node, prefix, self.deadline()))
 
     def feed(self, timeout: Optional[float] = None) -> Feed:
         return Feed(self._connection.access, timeout)

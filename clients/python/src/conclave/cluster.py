@@ -216,14 +216,19 @@ class Cluster:
         return self.ask({"type": "status_get"}).body
 
     def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
-        self.ask({"type": "kv_put", "node": node, "name": name, "value": value, "key": key or str(uuid.uuid4())})
+        self.run(steps.kv_change("kv_put", key, self.deadline(), node=node, name=name, value=value))
 
     def kv_get(self, name: str, node: int = 1) -> str:
         """NotFound: there is none."""
-        body = self.ask({"type": "kv_get", "node": node, "name": name}).body
-        if not body.get("found"):
-            raise errors.NotFound(f"there is no value {name} on node {node}")
-        return str(body.get("value", ""))
+        return self.run(steps.kv_get(node, name, self.deadline()))
+
+    def kv_del(self, name: str, node: int = 1, key: Optional[str] = None) -> None:
+        """NotFound: there is none."""
+        self.run(steps.kv_change("kv_del", key, self.deadline(), node=node, name=name))
+
+    def kv_list(self, prefix: str = "", node: int = 1) -> Dict[str, str]:
+        """The values of a node whose names begin with the prefix, in the order of their names."""
+        return self.run(steps.kv_list(node, prefix, self.deadline()))
 
     def progress_set(self, node: int, state: int) -> None:
         self.ask({"type": "progress_set", "index": node, "state": state})

@@ -110,6 +110,31 @@ def pages(body: Row, rows: str, deadline: Optional[float]) -> Steps[List[Row]]:
         after = reply.body.get("after") or (found[-1]["counter"] if rows == "heads" else found[-1]["job"])
 
 
+# --- what nodes keep ---
+
+def kv_get(node: int, name: str, deadline: Optional[float]) -> Steps[str]:
+    body = (yield from ask({"type": "kv_get", "node": node, "name": name}, deadline)).body
+    if not body.get("found"):
+        raise errors.NotFound(f"there is no value {name} on node {node}")
+    return str(body.get("value", ""))
+
+
+def kv_list(node: int, prefix: str, deadline: Optional[float]) -> Steps[Dict[str, str]]:
+    found: Dict[str, str] = {}
+    after = ""
+    while True:
+        body = (yield from ask({"type": "kv_list", "node": node, "prefix": prefix, "after": after}, deadline)).body
+        rows = body.get("values") or []
+        found.update((row["name"], row["value"]) for row in rows)
+        if not body.get("more") or not rows or rows[-1]["name"] <= after:
+            return found
+        after = rows[-1]["name"]
+
+
+def kv_change(kind: str, key: Optional[str], deadline: Optional[float], **more: Any) -> Steps[None]:
+    yield from ask({"type": kind, "key": key or str(uuid.uuid4()), **more}, deadline)
+
+
 # --- stored values ---
 
 def _chunks(value: int, content: packing.Content, durable: int) -> Iterator[Ask]:
