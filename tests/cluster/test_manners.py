@@ -2,6 +2,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import threading
@@ -66,6 +67,40 @@ def test_a_terminal_of_80_columns_shows_every_table_unwrapped(furnished):
         assert any(len(shown) > 80 for shown in window.run("conclave", "job", "list", "--wide"))
     finally:
         window.close()
+
+
+def test_every_list_takes_a_limit(furnished):
+    commands = re.findall(r"^  ((?:\w+ )?list) ", furnished.ok("help"), re.MULTILINE)
+    lists = [f"{family} list" for family in ("job", "value", "op", "snapshot", "bank", "kv", "keys")]
+    assert {f"  {name} " for name in lists} >= {f"  {name} " for name in commands}
+    furnished.ok("kv", "put", "another", "y")
+    furnished.ok("value", "put", __file__)
+    for command in lists:
+        words = [*command.split(), *(["--dir", furnished.locks.dir] if command == "keys list" else [])]
+        whole, cut = (furnished.json(*words, *limit) for limit in ([], ["--limit", 1]))
+        if command == "bank list":
+            whole, cut = ([name for node in found["nodes"] for name in node["accounts"]] for found in (whole, cut))
+        assert len(cut) == 1 <= len(whole) and cut[0] in whole, command
+        done = furnished.conclave(*words, "--limit", "0")
+        assert done.returncode == USAGE and "--limit" in done.stderr, command
+
+
+def test_several_names_are_each_done_and_the_first_failure_is_the_code(furnished, tmp_path):
+    program = tmp_path / "fold.sh"
+    program.write_text("#!/bin/sh\ncat \"$@\"\n", encoding="ascii")
+    program.chmod(0o755)
+    for name in ("one", "two"):
+        furnished.ok("op", "add", name, program)
+        furnished.ok("bank", "deposit", f"{name}@1", 5)
+        furnished.ok("keys", "add", name, "--role", "monitor", "--dir", furnished.locks.dir)
+    for words, printed in ((("op", "rm", "one", "none", "two"), "one is removed\ntwo is removed\n"),
+                           (("bank", "balance", "one@1", "none@1", "two@1"), "5\n5\n"),
+                           (("keys", "revoke", "--dir", furnished.locks.dir, "one", "none", "two"),
+                            "one no longer has a key\ntwo no longer has a key\n")):
+        done = furnished.conclave(*words)
+        assert (done.returncode, done.stdout) == (NOT_FOUND, printed) and "none" in done.stderr, words
+    lines = furnished.ok("bank", "balance", "one@1", "two@1", "--json").splitlines()
+    assert [json.loads(line)["account"] for line in lines] == ["one", "two"]
 
 
 def in_terminal(cluster, *words, **variables):
