@@ -6,6 +6,7 @@
 
 #include "nodes/io/disk.h"
 #include "nodes/core/kinds/kinds.h"
+#include "shared/base/completion.h"
 #include "shared/base/error.h"
 #include "shared/base/heartbeat.h"
 #include "shared/base/limits.h"
@@ -127,6 +128,7 @@ static const struct option_spec specs[] = {
      "error, warn, info or debug (info)"},
     {"log-limit", OPTION_SIZE, &given.log_limit_bytes, 0, INT64_MAX, "SIZE",
      "a file that stderr goes to becomes FILE.1 when it is so long (0: never)"},
+    COMPLETION_OPTION(given.completion),
     {"help", OPTION_FLAG, &given.help, 0, 0, NULL, "show this"},
     {"version", OPTION_FLAG, &given.version, 0, 0, NULL, "show the version"},
     {0}};
@@ -142,6 +144,11 @@ int settings_read(struct settings *out, int argc, char **argv, int *n_words, cha
 void settings_help(FILE *out)
 {
     options_help(specs, out);
+}
+
+bool settings_complete(const char *shell, FILE *out)
+{
+    return completion_print("conclave-node", specs, shell, out);
 }
 
 /* --- checks --- */

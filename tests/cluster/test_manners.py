@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -101,6 +102,39 @@ def test_several_names_are_each_done_and_the_first_failure_is_the_code(furnished
         assert (done.returncode, done.stdout) == (NOT_FOUND, printed) and "none" in done.stderr, words
     lines = furnished.ok("bank", "balance", "one@1", "two@1", "--json").splitlines()
     assert [json.loads(line)["account"] for line in lines] == ["one", "two"]
+
+
+COMPLETIONS = [("conclave-node", "--snapshot-k", "--snapshot-keep"), ("conclave-broker", "--quo", "--quota-rate")]
+IN_SHELLS = {  # what the shell offers after the program's name and the begin of an option
+    "bash": "source {script}; compopt() {{ :; }}; COMP_WORDS=({program} {begun}) COMP_CWORD=1\n"
+            "$(complete -p {program} | sed 's/.* -F \\([^ ]*\\) .*/\\1/'); echo ${{COMPREPLY[*]}}",
+    "zsh": "_describe() {{ print -rl -- ${{(P)3}}; }}; compdef() {{ run=$1; }}; source {script}\n"
+           "words=({program} {begun}) CURRENT=2 PREFIX={begun}; $run | grep -e '^{begun}'",
+    "fish": "source {script}; complete -C '{program} {begun}'"}
+
+
+@pytest.mark.parametrize("shell", IN_SHELLS)
+@pytest.mark.parametrize("program, begun, option", COMPLETIONS)
+def test_options_of_the_daemons_are_completed(tmp_path, shell, program, begun, option):
+    def run(*words):
+        return subprocess.run(words, capture_output=True, text=True, timeout=seconds(20), stdin=subprocess.DEVNULL, check=False,
+                              env=os.environ | {"HOME": str(tmp_path)})
+    script = tmp_path / "script"
+    script.write_text(run(harness.BIN / program, "--completion", shell).stdout, encoding="utf-8")
+    told = re.findall(r"^  --([\w-]+)", run(harness.BIN / program, "--help").stdout, re.MULTILINE)
+    dashes = " -l " if shell == "fish" else "--"
+    assert option[2:] in told and all(f"{dashes}{name}" in script.read_text(encoding="utf-8") for name in told)
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    done = run(shell, *(["--no-config"] if shell == "fish" else ["-f"] if shell == "zsh" else ["--norc"]), "-c",
+               IN_SHELLS[shell].format(script=script, program=program, begun=begun))
+    assert done.stdout.startswith(option) and len(done.stdout.split("\n")) == 2, done
+
+
+def test_a_shell_that_is_not_known_is_refused():
+    for program, *_ in COMPLETIONS:
+        done = subprocess.run([harness.BIN / program, "--completion", "tcsh"], capture_output=True, text=True, timeout=20, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (USAGE, "", f"{program}: --completion takes bash, zsh or fish\n")
 
 
 def in_terminal(cluster, *words, **variables):
