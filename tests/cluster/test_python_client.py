@@ -33,6 +33,21 @@ def test_a_job_and_its_result(client):
     assert job.id in [f"{row['job'] >> 40}-{row['job'] & (1 << 40) - 1}" for row in client.jobs()]
 
 
+def test_lists_of_integers_are_uploaded(client):
+    assert client.submit("product", [12, -5, 7]).result(timeout=30) == "-420"
+    assert client.submit("product", []).result(timeout=30) == "1"
+    assert client.submit("product", range(1, 30)).result(timeout=30) == factorial_digits(29)
+    many = [-3 ** n for n in range(1, 300)]
+    assert int(client.submit("product", many).result(timeout=60)) == -3 ** (299 * 150)
+    rows = client.submit("batch-gcd", [15, 21, 22]).result(timeout=30)
+    assert rows.split("\n")[0].split("\t") == ["1", "2", "3"], rows
+    rows = client.submit("batch-gcd", [15, 22], (11 * 13, 17)).result(timeout=30)
+    assert [row.split("\t")[0] for row in rows.split()[::3]] == ["2"] and rows.split()[-1] == "b", rows
+    for arguments in (("factorial", [1]), ("product", [1], [2]), ("batch-gcd", [0]), ("product", ["x"]), ("product", [1], "x")):
+        with pytest.raises(conclave.Usage):
+            client.submit(*arguments)
+
+
 def test_errors_have_the_names_of_the_exit_codes(client, tmp_path, monkeypatch):
     with pytest.raises(conclave.Usage) as caught:
         client.submit("factorial", -3)

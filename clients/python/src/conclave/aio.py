@@ -7,7 +7,7 @@ from typing import Any, AsyncIterator, Dict, Iterable, List, Optional, Sequence,
 
 from . import access as accesses
 from . import cluster as waiting
-from . import errors, packing, steps
+from . import packing, steps
 from .connection import Ask, Connection, Reply
 from .feed import Feed
 from .steps import Pause, Step, Steps, T
@@ -93,18 +93,7 @@ class Cluster:
         return time.monotonic() + self.timeout
 
     async def run(self, work: Steps[T]) -> T:
-        try:
-            step = next(work)
-            while True:
-                try:
-                    answer = await self._perform(step)
-                except errors.ConclaveError as error:
-                    step = work.throw(error)
-                else:
-                    step = work.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return await steps.drive(work, self._perform)
 
     async def _perform(self, step: Step) -> Any:
         if isinstance(step, Pause):

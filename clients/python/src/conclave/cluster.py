@@ -152,20 +152,9 @@ class Cluster:
 
     def run(self, work: Steps[T]) -> T:
         """Runs one of steps.py."""
-        try:
-            step = next(work)
-            while True:
-                try:
-                    answer = self._perform(step)
-                except errors.ConclaveError as error:
-                    step = work.throw(error)
-                else:
-                    step = work.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return steps.finish(steps.drive(work, self._perform))
 
-    def _perform(self, step: Step) -> Any:
+    async def _perform(self, step: Step) -> Any:
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
         if isinstance(step, Ask):
@@ -190,7 +179,8 @@ class Cluster:
     # --- jobs ---
 
     def submit(self, kind: str, *arguments: object, key: Optional[str] = None) -> Job:
-        """submit("factorial", 10) or submit("factorial 10"): returns when it is accepted. The same key is the same job."""
+        """submit("factorial", 10) or submit("factorial 10"): returns when it is accepted. The same key is the same job. Lists of
+        integers are uploaded: submit("product", [12, -5, 7]), submit("batch-gcd", moduli, known)."""
         return Job(self, self.run(steps.submit((kind, *arguments), key, self.deadline())))
 
     def map(self, command: Union[str, Sequence[str]], inputs: Iterable[Input], **options: Any) -> MapJob:
