@@ -50,7 +50,7 @@ const struct option_spec keys_add_options[] = {
 
 const struct option_spec keys_rotate_options[] = {
     {"overlap", OPTION_DURATION, &options.overlap_us, 0, EXPIRES_MAX, "TIME",
-     "the old keys are valid for so long (default 24h)"},
+     "how long the old keys stay valid (default 24h)"},
     {"front", OPTION_FLAG, &options.front, 0, 0, NULL,
      "instead the key of the brokers' front doors, in all files; with --broker also where they "
      "are"},

@@ -330,7 +330,7 @@ static bool find_visitor(struct inbox *inbox, enum plane plane)
 
 static int refuse_key(struct text *why)
 {
-    text_add(why, "its key is not allowed any more");
+    text_add(why, "its key is no longer allowed");
     return ERR_STALE;
 }
 

@@ -155,7 +155,7 @@ static void answer(struct ledger *ledger, struct asked asked, const struct ledge
                "a node holds at most %" PRIu64 ": there is no room for that much", MONEY_MAX);
         break;
     case LEDGER_TOO_MANY:
-        refuse(ledger, asked, "too_many", "node %" PRIu64 " has %d %s and takes no more", self,
+        refuse(ledger, asked, "too_many", "node %" PRIu64 " has %d %s and can hold no more", self,
                put ? KV_NAMES_MAX : ACCOUNTS_MAX, put ? "values" : "accounts");
         break;
     case LEDGER_OUTCOMES:
