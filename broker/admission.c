@@ -13,8 +13,13 @@ struct admitted admission_judge(const struct tracker *tracker, struct quota *quo
     struct admitted out = {.is = ADMISSION_MALFORMED};
     struct message *message = NULL;
     /* Whatever follows frame 0 is passed on unread. */
-    if (codec_decode(frame, &message, &out.why))
+    if (codec_decode(frame, &message, &out.why)) {
+        /* It may be of a later release: who asked waits for an answer with that number. */
+        uint64_t number;
+        if (codec_find_number(frame, "request", &number))
+            out.request = number;
         return out;
+    }
     if (message_kind(message->type)->place != PLACE_REQUEST) {
         text_add(&out.why, "%s is not a request", message_name(message->type));
         message_drop(&message);

@@ -181,7 +181,7 @@ static void take_request(struct broker *broker)
     /* The list may have changed since the connection was made. */
     if (!doors_are_insecure(broker->doors) &&
         !doors_who(broker->doors, &broker->parts, 1, &visitor)) {
-        reject(broker, "front", "its key is not allowed any more");
+        reject(broker, "front", "its key is no longer allowed");
         return;
     }
     uint64_t now_us = clock_now_us();
@@ -207,7 +207,7 @@ static void take_request(struct broker *broker)
     } else if (admitted.chunk &&
                !chunks_add(&broker->chunks, client, request, admitted.node, now_us)) {
         turn_away(broker, client, request, "unavailable",
-                  "busy: so many chunks of this client are not answered as it may have");
+                  "busy: as many chunks of this client are unanswered as it may have");
     } else {
         /* Without keys each connection is somebody. */
         forward(broker, admitted.node,
@@ -320,7 +320,7 @@ static void link_open(struct broker *broker, node_id_t node)
 {
     struct link *link = &broker->links[node];
     unsigned attempt = link->attempts;
-    refuse_all(broker, link, "the connection to the node is made anew");
+    refuse_all(broker, link, "the connection to the node is being made again");
     chunks_forget(&broker->chunks, node, clock_now_us());
     link_renew(link, broker->context, clock_now_us());
     const char *host = broker->config->peers[node];
@@ -349,7 +349,7 @@ static void mend_links(struct broker *broker)
         waiting_turn(&link->waiting, now);
         pump(broker, link, now);
         if (!alive)
-            refuse_all(broker, link, "the node is not alive any more");
+            refuse_all(broker, link, "the node is no longer alive");
         if (alive)
             link->attempts = 0; /* the next time with its newest key first */
         /* A connection that was refused for its key is not tried again by libzmq. */

@@ -57,11 +57,13 @@ int main(int argc, char **argv)
         return refuse("'%s' is not an option; --help lists them",
                       text_escape(word, sizeof word, slice_of(argv[1])));
     }
-    if (options.help || options.version) {
+    if (options.help || options.version || options.completion) {
         if (options.help)
             help();
-        else
+        else if (options.version)
             printf("conclave-broker %s\n", CONCLAVE_VERSION);
+        else if (!broker_settings_complete(options.completion, stdout))
+            return refuse("--completion takes bash, zsh or fish");
         return options_printed("conclave-broker");
     }
     sigset_t set;

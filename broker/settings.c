@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "shared/base/completion.h"
 #include "shared/base/error.h"
 #include "shared/base/options.h"
 #include "shared/base/quorum.h"
@@ -35,11 +36,12 @@ static const struct option_spec specs[] = {
     {"silence", OPTION_DURATION, &given.silence_us, 10 * MS_US, 600 * SECOND_US, "TIME",
      "a node silent for this long is not alive (default 500ms)"},
     {"quota-rate", OPTION_U64, &given.quota_rate, 0, QUOTA_RATE_MAX, "N",
-     "so many requests a second one key may make (default 20000; 0: any number)"},
+     "how many requests a second a key may make (default 20000; 0: any number)"},
     {"log-level", OPTION_LEVEL, &given.level, 0, 0, "LEVEL",
      "error, warn, info or debug (default info)"},
     {"log-limit", OPTION_SIZE, &given.log_limit_bytes, 0, INT64_MAX, "SIZE",
-     "a file that stderr goes to becomes FILE.1 when it is so long (default 0: never)"},
+     "rename the file that stderr goes to to FILE.1 when it is this long (default 0: never)"},
+    COMPLETION_OPTION(given.completion),
     {"help", OPTION_FLAG, &given.help, 0, 0, NULL, "show this"},
     {"version", OPTION_FLAG, &given.version, 0, 0, NULL, "show the version"},
     {0}};
@@ -56,6 +58,11 @@ int broker_settings_read(struct broker_settings *out, int argc, char **argv, int
 void broker_settings_help(FILE *out)
 {
     options_help(specs, out);
+}
+
+bool broker_settings_complete(const char *shell, FILE *out)
+{
+    return completion_print("conclave-broker", specs, shell, out);
 }
 
 /* Cuts the copy of --peers at its commas. Returns how many hosts there are, 0 when one is empty. */

@@ -14,6 +14,7 @@ struct broker_settings {
     const char *bind, *peers, *access;
     enum log_level level;
     bool insecure, help, version;
+    const char *completion; /* print what this shell needs; NULL: run a broker */
 };
 
 /* Reads options; what is not given has its default. As options_parse(). One thread at a time. */
@@ -22,6 +23,9 @@ int broker_settings_read(struct broker_settings *out, int argc, char **argv, int
 
 /* Prints one line an option. */
 void broker_settings_help(FILE *out);
+
+/* Prints what a shell needs to complete them; false: there is no such shell. */
+bool broker_settings_complete(const char *shell, FILE *out);
 
 /* Makes a configuration of them, which borrows their strings. `peers`: a copy of theirs, which is
  * cut at its commas; NULL: without. ERR_MALFORMED with one line in `why` (TEXT_MAX bytes). */

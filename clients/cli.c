@@ -177,6 +177,18 @@ int cli_job_id(int n_words, char **words, job_id_t *out)
     return EXIT_OK;
 }
 
+int cli_each(struct cli *cli, int n_words, char **words, const char *needed,
+             int (*run)(struct cli *cli, const char *word))
+{
+    int code = n_words ? EXIT_OK : cli_fail(EXIT_USAGE, "%s", needed);
+    cli->json_lines = cli->json_lines || n_words > 1;
+    for (int i = 0; i < n_words && !interrupt_seen(); i++) {
+        int error = run(cli, words[i]);
+        code = code ? code : error;
+    }
+    return code;
+}
+
 int cli_key(const char *given, char at[JOB_KEY_TEXT_MAX])
 {
     if (!given)

@@ -97,6 +97,11 @@ void cli_print_json(const struct cli *cli, json_t *value);
 /* The only word of the command as a job id; EXIT_USAGE after one line otherwise. */
 int cli_job_id(int n_words, char **words, job_id_t *out);
 
+/* Runs a command for each of its words, at least one; else `needed` says what they are. The
+ * first failure is the exit code, and the others are done all the same. Several are JSON lines. */
+int cli_each(struct cli *cli, int n_words, char **words, const char *needed,
+             int (*run)(struct cli *cli, const char *word));
+
 /* The key that a person chose, or a new one when `given` is NULL; EXIT_USAGE after one line when it
  * is no key. */
 int cli_key(const char *given, char at[JOB_KEY_TEXT_MAX]);

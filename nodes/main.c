@@ -231,10 +231,12 @@ int main(int argc, char **argv)
         printf("conclave-node %s\n", CONCLAVE_VERSION);
     if (error)
         return usage_error(why);
-    if (given.help || given.version)
-        return options_printed("conclave-node");
-    if (n_words)
+    if (n_words && !given.help && !given.version)
         return usage_error("it takes only options; --help lists them");
+    if (given.completion && !settings_complete(given.completion, stdout))
+        return usage_error("--completion takes bash, zsh or fish");
+    if (given.help || given.version || given.completion)
+        return options_printed("conclave-node");
     struct rlimit files;
     if (!getrlimit(RLIMIT_NOFILE, &files)) /* before it is raised */
         given.files_soft = files.rlim_cur;

@@ -11,10 +11,17 @@ tmpfilesdir    ?= $(prefix)/lib/tmpfiles.d
 # The one place where the version is said.
 version := $(shell sed -n 's/^.define CONCLAVE_VERSION "\(.*\)"/\1/p' shared/base/version.h)
 
-completions := $(foreach s,bash zsh fish,$(B)/completion/conclave.$(s))
+with_completion := conclave conclave-node conclave-broker
+completions := $(foreach p,$(with_completion),$(foreach s,bash zsh fish,$(B)/completion/$(p).$(s)))
 $(B)/completion/conclave.%: $(B)/bin/conclave
 	@mkdir -p $(@D); $(call say,SHELL,$@)
 	$(Q)$< completion $* >$@
+$(B)/completion/conclave-node.%: $(B)/bin/conclave-node
+	@mkdir -p $(@D); $(call say,SHELL,$@)
+	$(Q)$< --completion $* >$@
+$(B)/completion/conclave-broker.%: $(B)/bin/conclave-broker
+	@mkdir -p $(@D); $(call say,SHELL,$@)
+	$(Q)$< --completion $* >$@
 
 # Units name where the programs are; hardening is what all have in common.
 units := $(patsubst packaging/systemd/%.in,$(B)/systemd/%,$(wildcard packaging/systemd/*.in))
@@ -22,9 +29,9 @@ $(B)/systemd/%.service: packaging/systemd/%.service.in packaging/systemd/hardeni
 	@mkdir -p $(@D); $(call say,UNIT,$@)
 	$(Q)sed -e 's,@bindir@,$(bindir),' -e '/^@hardening@$$/{r packaging/systemd/hardening' -e 'd;}' $< >$@
 
-PACKAGED := $(B)/completion/conclave.bash:$(bashdir)/conclave:644 \
-            $(B)/completion/conclave.zsh:$(zshdir)/_conclave:644 \
-            $(B)/completion/conclave.fish:$(fishdir)/conclave.fish:644 \
+PACKAGED := $(foreach p,$(with_completion),$(B)/completion/$(p).bash:$(bashdir)/$(p):644 \
+                $(B)/completion/$(p).zsh:$(zshdir)/_$(p):644 \
+                $(B)/completion/$(p).fish:$(fishdir)/$(p).fish:644) \
             $(foreach u,$(units),$(u):$(unitdir)/$(notdir $(u)):644) \
             $(foreach d,$(wildcard docs/*.md),$(d):$(docdir)/$(d):644) \
             packaging/conclave.sysusers:$(sysusersdir)/conclave.conf:644 \

@@ -203,7 +203,7 @@ static void deny(struct client *client, enum knock knock)
         text_add(&client->denial, "the broker at %s requires a key; --access FILE names one", at);
     else
         text_add(&client->denial,
-                 "the broker at %s works without keys; if that is meant: --insecure", at);
+                 "the broker at %s works without keys; if that is intended, use --insecure", at);
     client->refused_by[client->broker] = true;
 }
 

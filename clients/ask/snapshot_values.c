@@ -216,9 +216,10 @@ int snapshot_values_export(struct cli *cli, const struct snapshot_model *model, 
     snapshot_values_of(model, &values);
     int code = snapshot_values_fetch(cli, model, &values, file, &lacking);
     if (!code && lacking)
-        cli_note("%zu of %zu values are on no node any more (they stay a minute after the cut): "
-                 "the jobs that need them restart, or stay behind",
-                 lacking, values.n);
+        cli_note(
+            "%zu of %zu values are no longer on any node (they stay for a minute after the cut): "
+            "the jobs that need them restart, or stay behind",
+            lacking, values.n);
     snapshot_values_clear(&values);
     return code;
 }

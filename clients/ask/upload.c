@@ -280,7 +280,7 @@ int upload(struct cli *cli, const struct content *content, const char *name, con
     else if (what)
         say(upload, what, was_there, clock_now_us() - began_us);
     if (code == EXIT_TIMEOUT || code >= 128)
-        cli_note("what was uploaded stays for an hour; the same command goes on from there");
+        cli_note("what was uploaded stays for an hour; the same command continues from there");
     *value = upload->value;
     free(upload);
     return code;

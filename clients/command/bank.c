@@ -106,13 +106,11 @@ int bank_transfer_run(struct cli *cli, int n_words, char **words)
     return change(cli, request, &from, amount, key);
 }
 
-int bank_balance_run(struct cli *cli, int n_words, char **words)
+static int show_balance(struct cli *cli, const char *word)
 {
     struct account account;
     struct message *reply = NULL;
-    if (n_words != 1)
-        return cli_fail(EXIT_USAGE, "one account is needed, such as `bank balance alice@1`");
-    int code = parse_account(words[0], &account);
+    int code = parse_account(word, &account);
     if (code)
         return code;
     struct message *request = message_new(MESSAGE_BANK_BALANCE);
@@ -129,4 +127,10 @@ int bank_balance_run(struct cli *cli, int n_words, char **words)
         printf("%" PRIu64 "\n", balance);
     message_drop(&reply);
     return EXIT_OK;
+}
+
+int bank_balance_run(struct cli *cli, int n_words, char **words)
+{
+    return cli_each(cli, n_words, words, "an account is needed, such as `bank balance alice@1`",
+                    show_balance);
 }

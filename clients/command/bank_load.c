@@ -32,7 +32,7 @@ const struct option_spec bank_load_options[] = {
      "transfers a second; 0: as many as are answered (default 20000)"},
     {"seconds", OPTION_U64, &options.seconds, 1, 24 * 3600, "N", "for how long (default 10)"},
     {"window", OPTION_U64, &options.window, 1, 4096, "N",
-     "at most so many in progress at once (default 256)"},
+     "at most N in progress at once (default 256)"},
     {"seed", OPTION_U64, &options.seed, 1, INT64_MAX, "N",
      "who pays whom how much (default: random; printed)"},
     {0}};

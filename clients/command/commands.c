@@ -30,12 +30,12 @@ static const char recover_details[] =
     "store. --json: {done, cluster_id, from, stores: [{node, dir, state, cluster_id, term,\n"
     "last_term, last_index, jobs, ...}], lost}.";
 
-static const char down_details[] =
-    "Stops the cluster that runs in DIR; its data stay. Exit code 0 also when none runs in DIR,\n"
-    "6 when there is no such directory.";
+static const char down_details[] = "Stops the cluster that runs in DIR; its data is kept. Exit "
+                                   "code 0 also when none runs in DIR,\n"
+                                   "6 when there is no such directory.";
 
 static const char submit_details[] =
-    "Prints the result (10!=3628800) as soon as it is there. When a broker is lost or the\n"
+    "Prints the result (10!=3628800) as soon as there is one. When a broker is lost or the\n"
     "coordinator changes, it keeps waiting for a job that was accepted, for as long as it takes.\n"
     "On a terminal a result of more than 1000 digits is shortened; into a pipe or file it is\n"
     "written whole.\n"
@@ -60,7 +60,7 @@ static const char submit_details[] =
 
 static const char show_details[] =
     "operations: how many of the plan are done, and how many were executed for it in all: more\n"
-    "than the plan has when workers or coordinators failed or stragglers were overtaken.\n"
+    "than the plan has when workers or coordinators failed or slow workers were given copies.\n"
     "lost: for each node that was lost with values that it alone held, how many operations were\n"
     "computed again for these; if any, losses: [{node, values, operations, computing_us}].\n"
     "--json: {id, kind, spec, key, owner, state, submitted, finished, operations: {done, total,\n"
@@ -92,9 +92,10 @@ static const char forget_details[] =
     "refused (2): cancel it first. An id that is not known is, too (6); then nothing is "
     "forgotten.\n"
     "The keys of forgotten jobs stay used: a submit with one is refused (6). Without this command\n"
-    "the oldest finished jobs go by themselves: --keep-jobs and --keep-bytes of `up`, shown by\n"
+    "the oldest finished jobs are forgotten automatically: --keep-jobs and --keep-bytes of `up`, "
+    "shown by\n"
     "`status`. --json: {forgotten, jobs: [ID], kept: {jobs, bytes}}; kept is what is left, null\n"
-    "when nothing was meant.";
+    "when no job matched.";
 
 static const char result_details[] =
     "Prints only the decimal digits. They are checked against the job's SHA-256; if they differ,\n"
@@ -153,6 +154,17 @@ static const char kv_put_details[] =
 static const char kv_get_details[] =
     "Prints the value; exit code 6 when there is none. --json: {name, node, value}.";
 
+static const char kv_del_details[] =
+    "Returns when the value is gone from that node's disk; exit code 6 when there was none. Of\n"
+    "several names all are tried, and the first failure is the exit code.\n"
+    "--json: {name, node, key, repeated}, one a line for several names.";
+
+static const char kv_list_details[] =
+    "The values of all nodes, node by node, in the order of their names (bytes); with PREFIX\n"
+    "those whose names begin with it. What changes meanwhile may or may not appear. Without "
+    "--wide\n"
+    "a long value is cut. --json: an array of {node, name, value}.";
+
 static const char snapshot_take_details[] =
     "Waits until all nodes have reported, usually some milliseconds, and prints the id. A node\n"
     "that is dead, dies or is silent for longer than its --snapshot-timeout makes the snapshot\n"
@@ -188,8 +200,9 @@ static const char snapshot_restore_details[] =
     "they were, and the running jobs as far as the log knew them. What was in the channels is\n"
     "sent again, in its order, before anything new. A job restarts when values of it are not in\n"
     "FILE.values. `conclave up --restore FILE` does both. With the id of a snapshot, of a cluster\n"
-    "that runs, the values come from its nodes; when some are there no more it says so, and ends\n"
-    "(2), but with --force. It refuses a directory with data in it (2), a snapshot that does not\n"
+    "that runs, the values come from its nodes; when some are gone it says so and ends with\n"
+    "code 2, unless --force is given. It refuses a directory with data in it (2), a snapshot that "
+    "does not\n"
     "verify (1), and a partial one (2), saying what would be lost.\n"
     "--json: {snapshot_id, dir, nodes}.\n"
     "\n"
@@ -202,7 +215,8 @@ static const char snapshot_restore_details[] =
 
 static const char value_put_details[] =
     "Uploads a file, or stdin with -, and prints its name: value: and the first digits of its\n"
-    "SHA-256. What is there already is not sent again, and an upload that was interrupted goes on\n"
+    "SHA-256. What is there already is not sent again, and an upload that was interrupted "
+    "continues\n"
     "where it was. Jobs take values by these names. A value is kept while a job names it, else 24\n"
     "h of the cluster's own time. --format integers reads a list as `submit product @FILE` does.\n"
     "--json: {value, id, sha256, format, name, owner, whole, bytes, uploaded, segments, items,\n"
@@ -217,7 +231,8 @@ static const char value_get_details[] =
     "name\n"
     "a value, if no other one begins so; an id does, too. --output writes the file whole or not "
     "at\n"
-    "all; when the command is interrupted, the next one goes on with what was fetched. A value of\n"
+    "all; when the command is interrupted, the next one continues with what was fetched. A value "
+    "of\n"
     "the format integers is in packed form, which docs/jobs.md describes.";
 
 static const char value_rm_details[] =
@@ -257,15 +272,16 @@ static const char check_details[] =
     "started in DIR run; else 3, with one line that says why.";
 
 static const char quota_details[] =
-    "A key may have so many jobs open (--quota-jobs of `up`), and when the results of its "
+    "A key may have a number of jobs open (--quota-jobs of `up`). When the results of its "
     "finished\n"
-    "jobs and its stored values take so many bytes (--quota-bytes) it submits and uploads nothing\n"
-    "more until some are forgotten or removed, by `job forget` and `value rm` or by themselves.\n"
-    "Beyond, they end with exit code 8, and nothing has changed. admin and monitor see all keys\n"
-    "that have jobs or values, others their own. An admin's own have no such bound, nor do\n"
+    "jobs and its stored values reach a size (--quota-bytes), it can submit and upload nothing\n"
+    "more until some are forgotten or removed, by `job forget` and `value rm` or automatically.\n"
+    "Requests beyond a quota end with exit code 8, and change nothing. admin and monitor see all "
+    "keys\n"
+    "that have jobs or values, others only their own. Keys of admins have no quota, nor have\n"
     "clusters without keys. --json: {jobs_max, bytes_max, bounded, keys: [{name, open_jobs,\n"
-    "kept_jobs, kept_bytes, values, value_bytes}]}; null: any number; bounded: they hold for who\n"
-    "asks.";
+    "kept_jobs, kept_bytes, values, value_bytes}]}; null: any number; bounded: whether they apply\n"
+    "to the key that asks.";
 
 static const char monitor_details[] =
     "One line per message until Ctrl-C. With --json one object per line: type is heartbeat or\n"
@@ -307,7 +323,7 @@ static const char keys_add_details[] =
 static const char keys_revoke_details[] =
     "Takes the name's keys out of DIR/keys/allowed.json, and hands the list to the cluster if it\n"
     "runs: all its processes end the connections and subscriptions of these keys within two\n"
-    "seconds, and admit them no more. --json: {revoked}.";
+    "seconds, and no longer admit them. --json: {revoked}, one a line for several names.";
 
 static const char keys_rotate_details[] =
     "Without a name: the keys of all. The file of each name is replaced; its old key is valid for\n"
@@ -358,13 +374,13 @@ static const char map_details[] =
     "  conclave map --dir out --csv jobs.csv -- ./train --rate {rate} -o {name}.bin\n"
     "  ls *.wav | conclave map --dry-run --sh 'sox {} {.}.mp3 && rm {}'\n"
     "\n"
-    "Ctrl-C and --timeout leave the job as it is: it goes on. --dir writes DIR/17.out, DIR/17.err\n"
+    "Ctrl-C and --timeout do not end the job: it continues. --dir writes DIR/17.out, DIR/17.err\n"
     "(if something is in it) and DIR/joblog.tsv; what is there already stays. Exit code 0 when "
     "all\n"
     "tasks are done, 1 when some failed or were lost, 5 when the job was cancelled.\n"
     "--reduce folds what the tasks wrote to stdout, in input order, by an operator (op add), once\n"
     "all are done; `submit reduce NAME job:ID` does so later.\n"
-    "--speculate: when no task waits any more, one that takes twice what the others took on\n"
+    "--speculate: when no task is waiting, one that takes twice what the others took on\n"
     "average, and 3 s at least, is executed on another node, too; the first that is done "
     "counts.\n"
     "--json prints the finished job as `job show` does; with --dry-run {task, inputs, command} "
@@ -389,7 +405,7 @@ static const char log_details[] =
 static const char retry_details[] =
     "Makes a new job of the tasks that failed, were lost or cancelled, with their numbers, and\n"
     "prints its id. Those that are done stay so. --merged of `job tasks`, `job output` and `job\n"
-    "log` shows of each task what came last; `job result` does so by itself.";
+    "log` shows the latest outcome of each task; `job result` always does.";
 
 static const char op_add_details[] =
     "Stores the program in the cluster, under the name, for jobs that fold files: submit reduce.\n"
@@ -397,7 +413,7 @@ static const char op_add_details[] =
     "associative and give the same bytes every time: `op check` looks. It runs on the nodes, in "
     "an\n"
     "empty directory of its own with the files, so what else it needs must be installed there.\n"
-    "The name means the program from then on, for this key; jobs that are there keep the one that\n"
+    "From then on the name means this program, for this key; existing jobs keep the one that\n"
     "they began with. With --commutative short files are folded with short ones. Needs a key of\n"
     "the role commands. --json: {name, value, sha256, owner, bytes}.";
 
@@ -423,8 +439,8 @@ static const char op_check_details[] =
     "NAME is the program's path, with a slash: ./merge.sh; or an operator of the cluster, or\n"
     "value:HASH. The files are read in place.";
 
-static const char kinds_details[] =
-    "Asks nobody: these are the kinds that this program knows. --json: [{kind, example, about}].";
+static const char kinds_details[] = "Needs no cluster: these are the kinds that this program "
+                                    "knows. --json: [{kind, example, about}].";
 
 const struct command commands[] = {
     {"up", "", "Start a supervised cluster on this machine", up_details, up_options, up_run},
@@ -440,8 +456,8 @@ const struct command commands[] = {
     {"op add", "NAME PROGRAM", "Store a program that folds files, for submit reduce",
      op_add_details, op_add_options, op_add_run},
     {"op list", "", "List operators", op_list_details, op_list_options, op_list_run},
-    {"op show", "NAME", "Show an operator", op_show_details, NULL, op_show_run},
-    {"op rm", "NAME", "Remove an operator", op_rm_details, NULL, op_rm_run},
+    {"op show", "NAME...", "Show operators", op_show_details, NULL, op_show_run},
+    {"op rm", "NAME...", "Remove operators", op_rm_details, NULL, op_rm_run},
     {"op check", "NAME FILE FILE...", "Check a program that folds files: all shapes give the same",
      op_check_details, op_check_options, op_check_run},
     {"kinds", "", "List the kinds of jobs, with examples", kinds_details, NULL, kinds_run},
@@ -459,7 +475,7 @@ const struct command commands[] = {
      job_outputs_options, job_outputs_run},
     {"job log", "ID", "Print the tasks of a job as GNU parallel's joblog", log_details,
      job_log_options, job_log_run},
-    {"job retry", "ID", "Run the tasks once more that are not done; prints an id", retry_details,
+    {"job retry", "ID", "Run again the tasks that are not done; prints an id", retry_details,
      job_retry_options, job_retry_run},
     {"job forget", "[ID ...]", "Forget finished jobs and their results", forget_details,
      job_forget_options, job_forget_run},
@@ -475,7 +491,8 @@ const struct command commands[] = {
      bank_change_details, bank_change_options, bank_deposit_run},
     {"bank withdraw", "ACCOUNT@NODE AMOUNT", "Take money from an account", bank_change_details,
      bank_change_options, bank_withdraw_run},
-    {"bank balance", "ACCOUNT@NODE", "Print an account's balance", NULL, NULL, bank_balance_run},
+    {"bank balance", "ACCOUNT@NODE...", "Print the balances of accounts", NULL, NULL,
+     bank_balance_run},
     {"bank transfer", "FROM@NODE TO@NODE AMOUNT", "Move money between accounts",
      bank_transfer_details, bank_change_options, bank_transfer_run},
     {"bank list", "", "List accounts, with their sum", bank_list_details, bank_list_options,
@@ -484,7 +501,10 @@ const struct command commands[] = {
      bank_load_details, bank_load_options, bank_load_run},
     {"kv put", "NAME VALUE", "Put a value on a node, or send it there from another one",
      kv_put_details, kv_put_options, kv_put_run},
-    {"kv get", "NAME", "Print a node's value", kv_get_details, kv_get_options, kv_get_run},
+    {"kv get", "NAME...", "Print values of a node", kv_get_details, kv_get_options, kv_get_run},
+    {"kv del", "NAME...", "Delete values of a node", kv_del_details, kv_del_options, kv_del_run},
+    {"kv list", "[PREFIX]", "List values, all or those whose names begin with PREFIX",
+     kv_list_details, kv_list_options, kv_list_run},
     {"value put", "FILE|-", "Upload a file; prints its name", value_put_details, value_put_options,
      value_put_run},
     {"value list", "", "List stored values", value_list_details, value_list_options,
@@ -517,10 +537,10 @@ const struct command commands[] = {
     {"web", "", "Serve a dashboard, an HTTP API and metrics", web_details, web_options, web_run},
     {"keys init", "", "Make the keys of a cluster on several machines", keys_init_details,
      keys_init_options, keys_init_run},
-    {"keys add", "NAME", "Make a key for somebody; prints the file to hand out", keys_add_details,
+    {"keys add", "NAME", "Make a key for a user; prints the file to hand out", keys_add_details,
      keys_add_options, keys_add_run},
     {"keys list", "", "List who has a key, with roles", NULL, keys_list_options, keys_list_run},
-    {"keys revoke", "NAME", "Revoke a key", keys_revoke_details, keys_options, keys_revoke_run},
+    {"keys revoke", "NAME...", "Revoke keys", keys_revoke_details, keys_options, keys_revoke_run},
     {"keys rotate", "[NAME ...]", "Replace keys by new ones", keys_rotate_details,
      keys_rotate_options, keys_rotate_run},
     {"completion", "bash|zsh|fish", "Print what a shell needs to complete commands and options",

@@ -5,25 +5,12 @@
 #include "clients/command/commands.h"
 #include "clients/command/help.h"
 #include "nodes/core/kinds/kinds.h"
+#include "shared/base/completion.h"
 #include "shared/base/text.h"
 
 const char completion_details[] =
     "Prints a script; packages install it. For one shell: eval \"$(conclave completion bash)\",\n"
     "eval \"$(conclave completion zsh)\" after compinit, or conclave completion fish | source.";
-
-/* Prints text that stands between single quotes. Fish takes a backslash there, other shells do
- * not. In zsh's lists a colon ends the name. */
-static void quote(const char *text, bool fish)
-{
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputs(fish ? "\\'" : "'\\''", stdout);
-        else if (*text == '\\' && fish)
-            fputs("\\\\", stdout);
-        else
-            putchar(*text);
-    }
-}
 
 /* The first word of a command's name; its length. */
 static size_t family_len(const struct command *command)
@@ -47,7 +34,7 @@ static bool takes_kind(const struct command *command)
     return !strncmp(command->arguments, "KIND", 4);
 }
 
-typedef void print_option(const struct option_spec *spec);
+typedef void print_option(const struct option_spec *spec, FILE *out);
 
 static const struct option_spec *find(const struct option_spec *specs, const char *name)
 {
@@ -61,23 +48,13 @@ static const struct option_spec *find(const struct option_spec *specs, const cha
 static void each_option(const struct command *command, print_option *print)
 {
     for (const struct option_spec *own = command->options; own && own->name; own++)
-        print(own);
+        print(own, stdout);
     for (const struct option_spec *common = cli_options; common->name; common++)
         if (!find(command->options, common->name))
-            print(common);
-}
-
-static const char *dashes(const struct option_spec *spec)
-{
-    return spec->name[1] ? "--" : "-";
+            print(common, stdout);
 }
 
 /* --- bash --- */
-
-static void bash_option(const struct option_spec *spec)
-{
-    printf("%s%s%s ", dashes(spec), spec->name, spec->argument ? "=" : "");
-}
 
 /* The end of a walk through the words before: which of them are the command. */
 #define FIND_NAME                                                        \
@@ -132,7 +109,7 @@ static void bash_print(void)
         if (is_member(at) && is_first_of_family(at))
             bash_family(at);
         printf("    ' %s '*)\n        options='", at->name);
-        each_option(at, bash_option);
+        each_option(at, completion_bash_option);
         printf("'\n");
         if (takes_kind(at)) {
             printf("        [ $n -gt 1 ] || words='");
@@ -146,20 +123,6 @@ static void bash_print(void)
 }
 
 /* --- zsh --- */
-
-static void zsh_row(const char *name, const char *about)
-{
-    printf(" '%s:", name);
-    quote(about, false);
-    putchar('\'');
-}
-
-static void zsh_option(const struct option_spec *spec)
-{
-    char name[TEXT_MAX];
-    text_format(name, sizeof name, "%s%s", dashes(spec), spec->name);
-    zsh_row(name, spec->help);
-}
 
 static const char zsh_head[] =
     "#compdef conclave\n"
@@ -190,9 +153,9 @@ static void zsh_commands(const struct command *family)
                      !strncmp(at->name, family->name, len);
         text_format(name, sizeof name, "%.*s", (int)family_len(at), at->name);
         if (of_it)
-            zsh_row(at->name + len + 1, at->summary);
+            completion_zsh_row(at->name + len + 1, at->summary, stdout);
         else if (!family && is_first_of_family(at))
-            zsh_row(name, is_member(at) ? "..." : at->summary);
+            completion_zsh_row(name, is_member(at) ? "..." : at->summary, stdout);
     }
 }
 
@@ -209,12 +172,12 @@ static void zsh_print(void)
             printf(") ;;\n");
         }
         printf("    ' %s '*)\n        options=(", at->name);
-        each_option(at, zsh_option);
+        each_option(at, completion_zsh_option);
         printf(")\n");
         if (takes_kind(at)) {
             printf("        (( n > 1 )) || rows=(");
             for (size_t i = 0; kind_at(i); i++)
-                zsh_row(kind_at(i)->name, kind_at(i)->about);
+                completion_zsh_row(kind_at(i)->name, kind_at(i)->about, stdout);
             printf(")\n");
         }
         printf("        ;;\n");
@@ -239,12 +202,10 @@ static const char fish_head[] =
 
 static const struct command *fish_command; /* whose options are printed */
 
-static void fish_option(const struct option_spec *spec)
+static void fish_option(const struct option_spec *spec, FILE *out)
 {
-    printf("complete -c conclave -n '__conclave_at -p %s' -%c %s%s -d '", fish_command->name,
-           spec->name[1] ? 'l' : 's', spec->name, spec->argument ? " -r" : "");
-    quote(spec->help, true);
-    printf("'\n");
+    fprintf(out, "complete -c conclave -n '__conclave_at -p %s'", fish_command->name);
+    completion_fish_option(spec, out);
 }
 
 /* One word that may stand after the words of `before`. */
@@ -253,7 +214,7 @@ static void fish_word(const char *before, size_t before_len, const char *word, s
 {
     printf("complete -c conclave -n '__conclave_at%s%.*s' -f -a %.*s -d '", before_len ? " " : "",
            (int)before_len, before, (int)len, word);
-    quote(about, true);
+    completion_quote(about, true, stdout);
     printf("'\n");
 }
 

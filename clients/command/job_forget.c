@@ -141,7 +141,7 @@ static void tell(const struct cli *cli, const struct chosen *chosen, uint64_t fo
     char id[JOB_TEXT_MAX], size[RENDER_SIZE_MAX];
     json_t *jobs;
     if (!cli->json && !chosen->n) {
-        printf("no job is meant; nothing is forgotten\n");
+        printf("no job matches; nothing is forgotten\n");
         return;
     }
     if (!cli->json) {

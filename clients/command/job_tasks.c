@@ -31,9 +31,9 @@ static struct {
         "state", OPTION_WORD, &options.state, 0, 0, "STATE",              \
             "only those queued, running, done, failed, lost or cancelled" \
     }
-#define LIMIT                                                                      \
-    {                                                                              \
-        "limit", OPTION_U64, &options.limit, 1, UINT64_MAX, "N", "so many at most" \
+#define LIMIT                                                                \
+    {                                                                        \
+        "limit", OPTION_U64, &options.limit, 1, UINT64_MAX, "N", "at most N" \
     }
 #define MERGED                                                                \
     {                                                                         \

@@ -18,7 +18,7 @@
 #define BROKERS_HERE "tcp://127.0.0.1:7000"
 
 static struct {
-    uint64_t nodes, expires_us, overlap_us;
+    uint64_t nodes, expires_us, overlap_us, limit;
     const char *dir, *role;
     bool front, wide;
 } options = {.nodes = NODES_DEFAULT, .overlap_us = OVERLAP_US, .dir = LOCAL_DIR_DEFAULT};
@@ -30,7 +30,10 @@ static struct {
 
 const struct option_spec keys_options[] = {DIR_OPTION, {0}};
 
-const struct option_spec keys_list_options[] = {DIR_OPTION, TABLE_WIDE(options.wide), {0}};
+const struct option_spec keys_list_options[] = {DIR_OPTION,
+                                                TABLE_LIMIT(options.limit, "first"),
+                                                TABLE_WIDE(options.wide),
+                                                {0}};
 
 const struct option_spec keys_init_options[] = {{"nodes", OPTION_U64, &options.nodes, 1, NODES_MAX,
                                                  "N", "how many nodes the cluster has (default 6)"},
@@ -47,7 +50,7 @@ const struct option_spec keys_add_options[] = {
 
 const struct option_spec keys_rotate_options[] = {
     {"overlap", OPTION_DURATION, &options.overlap_us, 0, EXPIRES_MAX, "TIME",
-     "the old keys are valid for so long (default 24h)"},
+     "how long the old keys stay valid (default 24h)"},
     {"front", OPTION_FLAG, &options.front, 0, 0, NULL,
      "instead the key of the brokers' front doors, in all files; with --broker also where they "
      "are"},
@@ -133,20 +136,29 @@ int keys_revoke_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX] = "";
     bool runs = false;
-    int code = one_name(n_words);
+    int code = n_words ? EXIT_OK : one_name(n_words), error = EXIT_OK;
     if (!code)
         code = keys_fetch(cli, options.dir, &runs);
-    if (!code)
-        code = explain(keyring_revoke(options.dir, words[0], why), why);
-    if (!code && runs)
-        code = keys_hand_over(cli, options.dir);
     if (code)
         return code;
-    if (cli->json)
-        cli_print_json(cli, json_pack("{s:s}", "revoked", words[0]));
-    else
-        printf("%s has no key any more\n", words[0]);
-    return EXIT_OK;
+    cli->json_lines = cli->json_lines || n_words > 1;
+    int revoked = 0;
+    for (int i = 0; i < n_words; i++) {
+        int one = explain(keyring_revoke(options.dir, words[i], why), why);
+        if (one)
+            error = error ? error : one;
+        else
+            words[revoked++] = words[i]; /* told once the cluster has the list */
+    }
+    if (revoked && runs)
+        code = keys_hand_over(cli, options.dir);
+    for (int i = 0; i < revoked && !code; i++) {
+        if (cli->json)
+            cli_print_json(cli, json_pack("{s:s}", "revoked", words[i]));
+        else
+            printf("%s no longer has a key\n", words[i]);
+    }
+    return code ? code : error;
 }
 
 /* Adds each name of the list once. */
@@ -230,6 +242,8 @@ int keys_list_run(struct cli *cli, int n_words, char **words)
         code = explain(keyring_list(options.dir, &rows, why), why);
     if (code)
         return code;
+    while (options.limit && json_array_size(rows) > options.limit)
+        json_array_remove(rows, json_array_size(rows) - 1);
     if (cli->json) {
         cli_print_json(cli, rows);
         return EXIT_OK;

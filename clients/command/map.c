@@ -48,7 +48,7 @@ const struct option_spec map_options[] = {
     {"time-limit", OPTION_DURATION, &options.request.time_limit_us, 100 * MS_US, TIME_NEVER_US,
      "TIME", "of an attempt (never)"},
     {"max-fails", OPTION_WORD, &options.request.max_fails, 0, 0, "N|N%",
-     "cancel the rest when so many tasks have failed"},
+     "cancel the rest when this many tasks have failed"},
     {"slots", OPTION_U64, &options.request.slots, 1, TASK_SLOTS_MAX, "N",
      "of its node, that a task takes (1)"},
     {"env", OPTION_LIST, &options.request.env, 0, 0, "NAME[=V]",

@@ -16,6 +16,7 @@
 
 static struct {
     uint64_t time_limit_us;
+    uint64_t limit;
     bool commutative, text;
     bool wide;
 } options = {.time_limit_us = OPERATOR_TIME_DEFAULT_US};
@@ -159,12 +160,16 @@ int op_add_run(struct cli *cli, int n_words, char **words)
 
 /* --- list --- */
 
-const struct option_spec op_list_options[] = {TABLE_WIDE(options.wide), {0}};
+const struct option_spec op_list_options[] = {TABLE_LIMIT(options.limit, "first"),
+                                              TABLE_WIDE(options.wide),
+                                              {0}};
 
-static void list_json(void *context, const struct wire_value_row *row)
-{
-    json_array_append_new(context, row_json(row));
-}
+/* Where operators go: one of both is there. */
+struct listing {
+    json_t *rows;
+    struct table *table;
+    uint64_t shown;
+};
 
 static const struct table_column columns[] = {{.title = "NAME", .least = 8},
                                               {.title = "VALUE"},
@@ -174,23 +179,21 @@ static const struct table_column columns[] = {{.title = "NAME", .least = 8},
 
 static void list_row(void *context, const struct wire_value_row *row)
 {
+    struct listing *listing = context;
     char name[4 * OPERATOR_NAME_MAX + 1], owner[4 * OWNER_MAX + 1], at[STORED_TEXT_MAX],
         size[RENDER_SIZE_MAX];
-    struct table *table = context;
+    if (options.limit && listing->shown == options.limit)
+        return;
+    listing->shown++;
+    if (listing->rows) {
+        json_array_append_new(listing->rows, row_json(row));
+        return;
+    }
+    struct table *table = listing->table;
     table_add(table, "%s", text_escape(name, sizeof name, row->name));
     table_add(table, "%s", stored_text(row->sha256, at));
     table_add(table, "%s", render_size(row->len, size));
     table_add(table, "%s", row->owner.len ? text_escape(owner, sizeof owner, row->owner) : "-");
-}
-
-static int list_text(struct cli *cli)
-{
-    struct table *table = table_new(columns, options.wide);
-    int code = named_each(cli, list_row, table);
-    if (!code)
-        table_print(table, stdout);
-    table_destroy(&table);
-    return code;
 }
 
 int op_list_run(struct cli *cli, int n_words, char **words)
@@ -198,14 +201,16 @@ int op_list_run(struct cli *cli, int n_words, char **words)
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
+    struct listing listing = {.rows = cli->json ? json_array() : NULL};
     if (!cli->json)
-        return list_text(cli);
-    json_t *rows = json_array();
-    code = named_each(cli, list_json, rows);
-    if (code)
-        json_decref(rows);
-    else
-        cli_print_json(cli, rows);
+        listing.table = table_new(columns, options.wide);
+    code = named_each(cli, list_row, &listing);
+    if (!code && cli->json)
+        cli_print_json(cli, json_incref(listing.rows));
+    else if (!code)
+        table_print(listing.table, stdout);
+    json_decref(listing.rows);
+    table_destroy(&listing.table);
     return code;
 }
 
@@ -241,13 +246,11 @@ static json_t *show_json(const struct wire_value_row *row, const struct message 
     return object;
 }
 
-int op_show_run(struct cli *cli, int n_words, char **words)
+static int show_one(struct cli *cli, const char *word)
 {
     struct message *page = NULL, *spec = NULL;
     const struct wire_value_row *row;
-    if (n_words != 1)
-        return cli_fail(EXIT_USAGE, "op show takes one operator; `conclave op list` shows them");
-    int code = named_find(cli, words[0], &page, &row);
+    int code = named_find(cli, word, &page, &row);
     if (!code)
         code = named_read(cli, row, &spec);
     if (!code && cli->json)
@@ -259,29 +262,39 @@ int op_show_run(struct cli *cli, int n_words, char **words)
     return code;
 }
 
+#define WORD_NEEDED "an operator is needed, such as merge; `conclave op list` shows them"
+
+int op_show_run(struct cli *cli, int n_words, char **words)
+{
+    return cli_each(cli, n_words, words, WORD_NEEDED, show_one);
+}
+
 /* --- rm --- */
 
-int op_rm_run(struct cli *cli, int n_words, char **words)
+static int remove_one(struct cli *cli, const char *word)
 {
     struct message *page = NULL;
     const struct wire_value_row *row;
     size_t removed = 0;
-    if (n_words != 1)
-        return cli_fail(EXIT_USAGE, "op rm takes one operator; `conclave op list` shows them");
-    int code = check_name(words[0]);
+    int code = check_name(word);
     if (!code)
-        code = named_own(cli, words[0], &page, &row);
+        code = named_own(cli, word, &page, &row);
     if (!code && !page)
         code = cli_fail(EXIT_NOT_FOUND,
                         "there is no operator %s of this key; `conclave op list` "
                         "shows them",
-                        words[0]);
+                        word);
     if (!code)
-        code = named_remove(cli, words[0], JOB_NONE, &removed);
+        code = named_remove(cli, word, JOB_NONE, &removed);
     if (!code && cli->json)
         cli_print_json(cli, row_json(row));
     else if (!code)
-        printf("%s is removed\n", words[0]);
+        printf("%s is removed\n", word);
     message_drop(&page);
     return code;
+}
+
+int op_rm_run(struct cli *cli, int n_words, char **words)
+{
+    return cli_each(cli, n_words, words, WORD_NEEDED, remove_one);
 }

@@ -96,11 +96,12 @@ static int fetch_values(struct cli *cli, const struct snapshot_model *model,
         return cli_fail(EXIT_USAGE, "%s", why);
     int code = snapshot_values_fetch(cli, model, values, file, &lacking);
     if (!code && lacking && !force)
-        code = cli_fail(EXIT_USAGE,
-                        "%zu of %zu values that its jobs need are on no node any more (they stay a "
-                        "minute after the cut): export a snapshot soon after it is taken, or "
-                        "restore this one without them, with --force",
-                        lacking, values->n);
+        code = cli_fail(
+            EXIT_USAGE,
+            "%zu of %zu values that its jobs need are no longer on any node (they stay for a "
+            "minute after the cut): export a snapshot soon after it is taken, or "
+            "restore this one without them, with --force",
+            lacking, values->n);
     if (!code)
         return EXIT_OK;
     snapshot_values_remove(values, file);

@@ -31,7 +31,7 @@ const struct option_spec submit_options[] = {
      "batch-gcd: exit with 1 when a factor is shared"},
     {"file", OPTION_STRING, &options.file, 0, 0, "JOBS",
      "submit the file's jobs, one per line (-: stdin)"},
-    {"follow", OPTION_FLAG, &options.follow, 0, 0, NULL, "go on reading --file as it grows"},
+    {"follow", OPTION_FLAG, &options.follow, 0, 0, NULL, "keep reading --file as it grows"},
     {0}};
 
 static int submit_file(struct cli *cli, const char *path)

@@ -149,7 +149,7 @@ static int get(struct cli *cli, const struct wire_value_row *row)
     bool stays = out.resumes && code && code != EXIT_FAILED;
     code = outfile_close(&out, code);
     if (stays)
-        cli_note("%s is not complete; the same command goes on from there", options.output);
+        cli_note("%s is not complete; the same command continues from there", options.output);
     return code;
 }
 

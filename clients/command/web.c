@@ -23,7 +23,8 @@ const struct option_spec web_options[] = {
     {"host", OPTION_STRING, &options.hosts, 0, 0, "NAMES",
      "other names of this machine under which browsers come, with commas"},
     {"token-file", OPTION_STRING, &options.token_file, 0, 0, "FILE",
-     "the token; made if it is not there (default: web.token beside the key file)"},
+     "the file of the token; created if it does not exist (default: web.token beside the key "
+     "file)"},
     {0}};
 
 /* Names under which a browser may come. */

@@ -139,6 +139,17 @@ CONCLAVE_API int conclave_kv_send(struct conclave *cluster, unsigned from, unsig
 CONCLAVE_API int conclave_kv_get(struct conclave *cluster, unsigned node, const char *name,
                                  char **value);
 
+/* Removes it. CONCLAVE_NOT_FOUND: there is none. The key as with conclave_kv_put(). */
+CONCLAVE_API int conclave_kv_del(struct conclave *cluster, unsigned node, const char *name,
+                                 const char *key, int *repeated);
+
+/* Calls `take` for each value of a node whose name begins with `prefix` (NULL: all), in the order
+ * of the names (bytes), until it returns something other than 0. What changes meanwhile may be seen
+ * or not. `take` borrows the texts and must not use the connection. */
+CONCLAVE_API int conclave_kv_list(struct conclave *cluster, unsigned node, const char *prefix,
+                                  int (*take)(void *context, const char *name, const char *value),
+                                  void *context);
+
 /* The progress of a node, from 1 on: sets it; takes a snap of all, *snap is its number, from 0; and
  * reads one, now or (snap not NULL) in a snap. CONCLAVE_NOT_FOUND: that snap was not taken. */
 CONCLAVE_API int conclave_progress_set(struct conclave *cluster, uint64_t node, uint64_t state);

@@ -97,6 +97,85 @@ int conclave_kv_get(struct conclave *cluster, unsigned node, const char *name, c
     return code;
 }
 
+int conclave_kv_del(struct conclave *cluster, unsigned node, const char *name, const char *given,
+                    int *repeated)
+{
+    char key[JOB_KEY_TEXT_MAX];
+    struct message *reply = NULL;
+    int code = check_node(cluster, node);
+    code = code ? code : check_name(cluster, name);
+    code = code ? code : library_key(cluster, given, key);
+    if (code)
+        return code;
+    struct message *request = message_new(MESSAGE_KV_DEL);
+    request->as.kv_del.node = node;
+    request->as.kv_del.key = message_text(request, key);
+    request->as.kv_del.name = message_text(request, name);
+    code = connection_ask(cluster, request, MESSAGE_KV_VALUE, &reply);
+    if (!code && repeated)
+        *repeated = reply->as.kv_value.repeated;
+    message_drop(&reply);
+    return code;
+}
+
+/* Hands out a page; returns 1 when `take` has enough. `last` is the last name. */
+static int take_page(const struct wire_kv_page *page, char last[LEDGER_NAME_MAX + 1],
+                     int (*take)(void *context, const char *name, const char *value), void *context)
+{
+    int enough = 0;
+    char *value = mem_new(KV_VALUE_MAX + 1, 1);
+    for (size_t i = 0; i < page->values.n && !enough; i++) {
+        const struct wire_kv_row *row = &page->values.at[i];
+        text_copy(last, LEDGER_NAME_MAX + 1, row->name);
+        text_copy(value, KV_VALUE_MAX + 1, row->value);
+        enough = take(context, last, value);
+    }
+    free(value);
+    return enough;
+}
+
+/* A page must be what was asked for: names that did not rise could have us ask for ever. */
+static bool page_fits(const struct wire_kv_page *page, const char *prefix, const char *after)
+{
+    char before[LEDGER_NAME_MAX + 1], name[LEDGER_NAME_MAX + 1];
+    text_format(before, sizeof before, "%s", after);
+    for (size_t i = 0; i < page->values.n; i++) {
+        const struct wire_kv_row *row = &page->values.at[i];
+        text_copy(name, sizeof name, row->name);
+        if (!account_name_is_valid(row->name) || strcmp(before, name) >= 0 ||
+            strncmp(name, prefix, strlen(prefix)) != 0 || !text_is_utf8(row->value))
+            return false;
+        memcpy(before, name, sizeof before);
+    }
+    return page->values.n || !page->more;
+}
+
+int conclave_kv_list(struct conclave *cluster, unsigned node, const char *prefix,
+                     int (*take)(void *context, const char *name, const char *value), void *context)
+{
+    char after[LEDGER_NAME_MAX + 1] = "";
+    prefix = prefix ? prefix : "";
+    int code = check_node(cluster, node);
+    if (!code && *prefix)
+        code = check_name(cluster, prefix);
+    for (bool more = true; more && !code;) {
+        struct message *request = message_new(MESSAGE_KV_LIST), *reply = NULL;
+        request->as.kv_list.node = node;
+        request->as.kv_list.prefix = message_text(request, prefix);
+        request->as.kv_list.after = message_text(request, after);
+        code = connection_ask(cluster, request, MESSAGE_KV_PAGE, &reply);
+        if (code)
+            break;
+        const struct wire_kv_page *page = &reply->as.kv_page;
+        if (page_fits(page, prefix, after))
+            more = !take_page(page, after, take, context) && page->more;
+        else
+            code = connection_fail(cluster, EXIT_FAILED, "a page of values does not fit");
+        message_drop(&reply);
+    }
+    return code;
+}
+
 /* --- progress --- */
 
 static int check_number(struct conclave *cluster, const char *what, uint64_t number)

@@ -127,7 +127,7 @@ struct supervisor_config {
          0,                                                                         \
          KEEP_BYTES_LIMIT,                                                          \
          "SIZE",                                                                    \
-         "refuse a key's jobs and values when it keeps so much (default 1GiB)"},    \
+         "refuse a key's jobs and values when it keeps this much (default 1GiB)"},  \
         {"slots",                                                                   \
          OPTION_U64,                                                                \
          &(config).slots,                                                           \
@@ -142,7 +142,7 @@ struct supervisor_config {
          SECOND_US,                                                                 \
          KEEP_VALUES_LIMIT_US,                                                      \
          "TIME",                                                                    \
-         "drop stored values that no job names after so long (default 24h)"},       \
+         "drop a stored value that no job has named for this long (default 24h)"},  \
         {"snapshot-every",                                                          \
          OPTION_DURATION,                                                           \
          &(config).snapshot_every_us,                                               \

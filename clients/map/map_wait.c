@@ -84,7 +84,7 @@ static void say_it_goes_on(job_id_t job)
 {
     char id[JOB_TEXT_MAX];
     job_id_text(job, id);
-    cli_note("job %s goes on; `conclave job output %s --follow` shows what it writes, `conclave "
+    cli_note("job %s continues; `conclave job output %s --follow` shows what it writes, `conclave "
              "job cancel %s` ends it",
              id, id, id);
 }

@@ -65,7 +65,7 @@ static int ask(struct task_cluster *cluster, struct message *request, uint64_t w
         return fail(cluster, cli_interrupted(), error);
     if (error) {
         if (error == ERR_TIMEOUT)
-            text_add(why, "the job goes on, but --timeout is over");
+            text_add(why, "--timeout has passed; the job continues");
         else
             text_add(why, "%s", client_reason(client));
         return fail(cluster, outcome_code(error), error);

@@ -12,6 +12,7 @@
 #include "shared/base/mutant.h"
 #include "shared/bus/intake.h"
 #include "shared/bus/roster.h"
+#include "shared/wire/codec.h"
 
 #define REFUSALS_MAX 1024 /* that wait to be sent, besides the requests that wait for answers */
 
@@ -273,6 +274,16 @@ static void refuse_request(struct inbox *inbox, uint64_t request, const char *co
     message_drop(&answer);
 }
 
+/* Of a request that cannot be read: it may be of a later release, and who asked waits for an answer
+ * with its number. 0: it has none. */
+static uint64_t number_of_request(const struct inbox *inbox)
+{
+    uint64_t number;
+    bool found = inbox->parts.n > ENVELOPE_PARTS &&
+                 codec_find_number(bus_part(&inbox->parts, ENVELOPE_PARTS), "request", &number);
+    return found ? number : 0;
+}
+
 static int take_request(struct inbox *inbox, struct event *event, struct text *why)
 {
     bool secure = !doors_are_insecure(mesh_doors(inbox->mesh));
@@ -286,7 +297,7 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
         error = ERR_MALFORMED;
     }
     if (error) {
-        refuse_request(inbox, 0, "malformed", why->at);
+        refuse_request(inbox, number_of_request(inbox), "malformed", why->at);
         return error;
     }
     const struct wire_access_set *set = &inbox->message->as.access_set;
@@ -330,7 +341,7 @@ static bool find_visitor(struct inbox *inbox, enum plane plane)
 
 static int refuse_key(struct text *why)
 {
-    text_add(why, "its key is not allowed any more");
+    text_add(why, "its key is no longer allowed");
     return ERR_STALE;
 }
 

@@ -6,6 +6,7 @@
 
 #include "nodes/io/disk.h"
 #include "nodes/core/kinds/kinds.h"
+#include "shared/base/completion.h"
 #include "shared/base/error.h"
 #include "shared/base/heartbeat.h"
 #include "shared/base/limits.h"
@@ -81,9 +82,9 @@ static const struct option_spec specs[] = {
      "open jobs of one key; beyond, its submits are refused, but not admin's; 0: any number "
      "(2500)"},
     {"quota-bytes", OPTION_SIZE, &given.quota_bytes, 0, KEEP_BYTES_LIMIT, "SIZE",
-     "likewise when it keeps so much of results and stored values; 0: any number (1GiB)"},
+     "likewise when its results and stored values take this much; 0: any number (1GiB)"},
     {"keep-values", OPTION_DURATION, &given.keep_values_us, SECOND_US, KEEP_VALUES_LIMIT_US, "TIME",
-     "a stored value that no job names is dropped after so long (24h)"},
+     "drop a stored value that no job has named for this long (24h)"},
     {"snapshot-timeout", OPTION_DURATION, &given.snapshot_timeout_us, 10 * MS_US, DURATION_MAX_US,
      "TIME", "a node silent for this long is missing in a snapshot (2s)"},
     {"snapshot-every", OPTION_DURATION, &given.snapshot_every_us, 0, DURATION_MAX_US, "TIME",
@@ -102,14 +103,14 @@ static const struct option_spec specs[] = {
      "operations and commands at a time, together (one operation, and a command for each "
      "processor)"},
     {"nodes-here", OPTION_U64, &given.nodes_here, 1, NODES_MAX, "N",
-     "so many nodes run on this machine: without --slots each has its share of processors (1)"},
+     "how many nodes run on this machine: without --slots each has its share of processors (1)"},
     {"scratch", OPTION_STRING, &given.scratch, 0, 0, "DIR",
      "where commands have their scratch directories (below the data directory)"},
     {"commands-user", OPTION_STRING, &given.commands_user, 0, 0, "USER",
      "the account that commands run as, when this node is root's; it must not be able to read the "
      "data directory, and must reach --scratch"},
     {"pieces-from", OPTION_U64, &given.pieces_from, 0, PLAN_DIGITS_MAX, "DIGITS",
-     "results of so many digits are converted to text in pieces, by several workers (10000000; 0: "
+     "convert results of this many digits to text in pieces, on several workers (10000000; 0: "
      "never)"},
     {"fail-exit", OPTION_CHANCE, &given.failure.exit_ppm, 0, 0, "P",
      "fail on purpose: exit with this probability, a worker with each batch of operations, a "
@@ -128,7 +129,8 @@ static const struct option_spec specs[] = {
     {"log-level", OPTION_LEVEL, &given.log_level, 0, 0, "LEVEL",
      "error, warn, info or debug (info)"},
     {"log-limit", OPTION_SIZE, &given.log_limit_bytes, 0, INT64_MAX, "SIZE",
-     "a file that stderr goes to becomes FILE.1 when it is so long (0: never)"},
+     "rename the file that stderr goes to to FILE.1 when it is this long (0: never)"},
+    COMPLETION_OPTION(given.completion),
     {"help", OPTION_FLAG, &given.help, 0, 0, NULL, "show this"},
     {"version", OPTION_FLAG, &given.version, 0, 0, NULL, "show the version"},
     {0}};
@@ -144,6 +146,11 @@ int settings_read(struct settings *out, int argc, char **argv, int *n_words, cha
 void settings_help(FILE *out)
 {
     options_help(specs, out);
+}
+
+bool settings_complete(const char *shell, FILE *out)
+{
+    return completion_print("conclave-node", specs, shell, out);
 }
 
 /* --- checks --- */

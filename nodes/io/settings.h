@@ -32,6 +32,7 @@ struct settings {
     enum log_level log_level;
     bool insecure; /* run without keys */
     bool help, version;
+    const char *completion; /* print what this shell needs; NULL: run a node */
 };
 
 /* Reads options; what is not given has its default. As options_parse(). One thread at a time. */
@@ -39,6 +40,9 @@ int settings_read(struct settings *out, int argc, char **argv, int *n_words, cha
 
 /* Prints one line an option. */
 void settings_help(FILE *out);
+
+/* Prints what a shell needs to complete them; false: there is no such shell. */
+bool settings_complete(const char *shell, FILE *out);
 
 /* Checks what does not depend on the size of the cluster, and reads --fail-on. ERR_MALFORMED with
  * one line in `why` (TEXT_MAX bytes). */

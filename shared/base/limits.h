@@ -438,7 +438,9 @@
 #define KV_VALUE_MAX    4096   /* bytes of a value */
 #define KV_NAMES_MAX    4096   /* of values on a node: 16 MiB; then a new one is refused */
 #define ACCOUNTS_MAX    100000 /* on a node; then a new one is refused */
-#define LEDGER_PAGE_MAX 200    /* accounts in one answer */
+#define LEDGER_PAGE_MAX 200    /* accounts, or values, in one answer ... */
+/* ... and bytes of values: an answer is one frame of 64 KiB at most. */
+#define KV_PAGE_BYTES_MAX (40 * KIB_BYTES)
 /* Requests whose outcomes a node remembers; the oldest go first. */
 #define LEDGER_KEYS_MAX  65536
 #define LEDGER_SENT_MAX  16384 /* messages that one node has not acknowledged; then "busy" */

@@ -136,6 +136,7 @@
     X(file_must_be_long, "a store is refused when its last page number is beyond its end")         \
     X(one_ends_all, "a node that refuses its configuration later ends the whole cluster")          \
     X(share_stays, "the share of a snapshot is not removed once it is taken")                      \
+    X(deleted_stays_on_disk, "a value that is deleted is there again after a start")               \
     X(index_unbounded, "progress is set at any index")                                             \
     X(live_results_at_once, "all live results of a job are packed in one turn of the loop")        \
     X(mailbox_locked, "the writer's wake-up and the reader share a lock")                          \

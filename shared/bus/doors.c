@@ -138,7 +138,7 @@ static void end_old(struct doors *doors)
     doors->generation++;
     size_t ended = owners_end(stays, doors);
     if (ended)
-        log_write(LOG_WARN, "ended %zu connection%s with keys that are not allowed any more", ended,
+        log_write(LOG_WARN, "ended %zu connection%s with keys that are no longer allowed", ended,
                   ended == 1 ? "" : "s");
 }
 
@@ -304,7 +304,7 @@ static int check_own(struct doors *doors, const char *path, node_id_t node, stru
         text_add(why, "%s is the key of %s, a %s; that of %s is needed", path, own->name,
                  role_name(own->role), needed);
     else if (!find(doors, own->public_key, &who) || who.role != own->role || who.node != own->node)
-        text_add(why, "the key in %s is not, or no more, in %s", path, doors->list_path);
+        text_add(why, "the key in %s is not, or no longer, in %s", path, doors->list_path);
     else
         return OK;
     return ERR_MALFORMED;

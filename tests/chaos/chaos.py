@@ -45,7 +45,7 @@ SNAPS_READ = 50              # of each client, in the end
 MINORITIES_MOST = 6          # of those that are stopped in the end
 SUM_JOBS = 10                # whose operations must be what the progress rises by
 LOAD = ("submit", "job_get", "job_cancel", "job_result", "progress_set", "progress_get", "progress_snap", "progress_past",
-        "kv_put", "kv_get", "bank_deposit", "bank_transfer", "snapshot_take", "snapshot_get")
+        "kv_put", "kv_get", "kv_del", "bank_deposit", "bank_transfer", "snapshot_take", "snapshot_get")
 OF_THE_FEED = ("node", "incarnation", "seq", "term", "role", "serving", "applied", "event")
 
 

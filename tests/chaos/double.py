@@ -20,7 +20,7 @@ sys.set_int_max_str_digits(0)
 
 FAULTS = ("key_forgotten", "job_lost", "digits_wrong", "digits_change", "cancel_undone", "operation_uncounted",
           "id_used_twice", "done_to_running", "set_lost", "get_stale", "snap_twice", "snap_moves", "snap_torn",
-          "put_lost", "value_stale",
+          "put_lost", "value_stale", "deletion_lost",
           "transfer_lost", "transfer_twice", "refused_transfer_moves")
 PORTS = (21000, 31000)
 LOST, LATE, REFUSED, DOUBLED = 0.04, 0.05, 0.03, 0.03     # of the requests
@@ -182,6 +182,16 @@ class Double(threading.Thread):
             self.ledger_keys[body["key"]] = None
             if not self.planted("put_lost"):
                 self.old_values[where], self.values[where] = self.values.get(where), body["value"]
+        return ({"type": "kv_value", "name": body["name"], "found": True},)
+
+    def kv_del(self, body):
+        where = body["node"], body["name"]
+        if body["key"] not in self.ledger_keys:
+            self.ledger_keys[body["key"]] = where in self.values
+            if where in self.values and not self.planted("deletion_lost"):
+                self.old_values[where] = self.values.pop(where)
+        if not self.ledger_keys[body["key"]]:
+            return ({"type": "error", "code": "not_found", "reason": "there is no value"},)
         return ({"type": "kv_value", "name": body["name"], "found": True},)
 
     def kv_get(self, body):

@@ -11,7 +11,7 @@ Jobs add to the registers by themselves. What is set are multiples of STEP, each
 read tells which set it comes from and how much was added since, which never falls until the next set. A snap's id is the
 number of snaps before it; a key takes one snap; what reads of that snap tell is what the registers were when it was taken.
 
-A value (kv) of one node: a register. A wipe of the node's disk makes it absent.
+A value (kv) of one node: a register. A deletion makes it absent, and so does a wipe of the node's disk.
 """
 import bisect
 import collections
@@ -198,7 +198,9 @@ class Value:
     @staticmethod
     def prepare(ops):
         seen = {op.result["value"] for op in ops if op.f == "kv_get" and op.ok}
-        return [op for op in ops if op.ok or op.f == "wipe" or op.f == "kv_put" and op.args["value"] in seen]
+        seen |= {None for op in ops if op.f == "kv_del" and op.ok and not op.result["found"]}
+        return [op for op in ops if op.ok or op.f == "wipe" or op.f == "kv_put" and op.args["value"] in seen
+                or op.f == "kv_del" and op.unknown and None in seen]
 
     @staticmethod
     def observes(op):
@@ -208,12 +210,15 @@ class Value:
     def step(state, op):
         if op.f == "kv_get":
             return (state,) if state == op.result["value"] else ()
+        if op.f == "kv_del" and op.ok and op.result["found"] != (state is not None):
+            return ()
         return (op.args["value"] if op.f == "kv_put" else None,)
 
 
 # --- which operations concern which object ---
 
 JOB_OPS = ("submit", "job_get", "job_cancel", "job_result")
+VALUE_OPS = ("kv_put", "kv_get", "kv_del")
 PROGRESS_OPS = ("progress_set", "progress_get", "progress_snap", "progress_past")
 
 
@@ -228,7 +233,7 @@ def partition(history):
             groups["job", op.args["key"]].append(op)
         elif op.f in PROGRESS_OPS:
             groups["progress", ""].append(op)
-        elif op.f in ("kv_put", "kv_get"):
+        elif op.f in VALUE_OPS:
             groups["kv", (op.args["node"], op.args["name"])].append(op)
     wipes = wipes_of(history)
     objects = {}
@@ -251,7 +256,7 @@ def wipes_of(history):
 
 
 def with_wipes(ops, wipes):
-    """A put that was asked for on both sides of a wipe may take effect on each of them: the keys went with the disk."""
+    """A change that was asked for on both sides of a wipe may take effect on each of them: the keys went with the disk."""
     twice = [op.as_unknown() for op in ops for wipe in wipes
-             if op.f == "kv_put" and not op.failed and op.call < wipe.ret and op.ret > wipe.call]
+             if op.f in ("kv_put", "kv_del") and not op.failed and op.call < wipe.ret and op.ret > wipe.call]
     return [*ops, *wipes, *twice]

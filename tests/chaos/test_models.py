@@ -157,6 +157,10 @@ def kv(call, ret, value, f="kv_put"):
     return op(f, {"node": 1, "name": "x", "value": value}, call, ret, {"value": value})
 
 
+def delete(call, ret, found):
+    return op("kv_del", {"node": 1, "name": "x"}, call, ret, {"found": found})
+
+
 def wipe(call, ret):
     return op("wipe", {"node": 1}, call, ret)
 
@@ -168,6 +172,13 @@ def wipe(call, ret):
     (True, [kv(1, 2, "a"), wipe(3, 5), kv(6, 7, None, "kv_get")]),
     (False, [kv(1, 2, "a"), wipe(3, 5), kv(6, 7, "a", "kv_get")]),
     (True, [kv(1, NEVER, "a"), wipe(3, 5), kv(6, 7, "a", "kv_get")]),
+    (True, [kv(1, 2, "a"), delete(3, 4, True), kv(5, 6, None, "kv_get"), delete(7, 8, False)]),
+    (False, [kv(1, 2, "a"), delete(3, 4, True), kv(5, 6, "a", "kv_get")]),
+    (False, [kv(1, 2, "a"), delete(3, 4, False)]),
+    (False, [kv(1, 2, "a"), delete(3, 4, True), delete(5, 6, True)]),
+    (True, [kv(1, 2, "a"), delete(3, NEVER, True), kv(4, 5, "a", "kv_get"), kv(6, 7, None, "kv_get")]),
+    (True, [kv(1, 2, "a"), delete(3, NEVER, True), delete(4, 5, False)]),
+    (True, [kv(1, 2, "a"), delete(3, 7, False), wipe(4, 5)]),
 ])
 def test_values(holds, ops):
     assert verdict(Value(), *ops) == (LINEARIZABLE if holds else VIOLATED)

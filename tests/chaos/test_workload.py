@@ -15,7 +15,7 @@ from workload import Prober, Progress, Shared, Submitter, Teller, Values
 
 LOAD_SECONDS, LOAD_SECONDS_MAX = 0.6, 20
 LOAD = ("submit", "job_get", "job_cancel", "progress_set", "progress_get", "progress_snap", "progress_past",
-        "kv_put", "kv_get", "bank_transfer")
+        "kv_put", "kv_get", "kv_del", "bank_transfer")
 SMALL = range(0, 40)
 
 
@@ -86,7 +86,7 @@ def tables():
 
 
 # What is to have been said before a run ends. Bank_list and its rows are Final's, after the load.
-SPOKEN = {"submit", "job_get", "result_get", "progress_snap", "kv_put", "bank_transfer", "job", "job_row", "result_chunk", "progress",
+SPOKEN = {"submit", "job_get", "result_get", "progress_snap", "kv_put", "kv_del", "bank_transfer", "job", "job_row", "result_chunk", "progress",
           "kv_value", "error"}
 
 

@@ -335,13 +335,16 @@ class Progress(Recording):
 # --- the ledgers of the nodes ---
 
 class Values(Recording):
-    """Puts and reads values of the nodes; few names, so that clients meet."""
+    """Puts, reads and deletes values of the nodes; few names, so that clients meet."""
     pace = 0.01
 
     def work(self):
         node, name = self.random.randint(1, self.cluster.n_nodes), self.random.choice(VALUE_NAMES)
-        if self.random.random() < 0.4:
+        kind = self.random.random()
+        if kind < 0.4:
             self.put(node, name)
+        elif kind < 0.5:
+            self.delete(node, name)
         else:
             self.get(node, name)
 
@@ -350,6 +353,18 @@ class Values(Recording):
         args = {"node": node, "name": name, "value": key}
         body = {"type": "kv_put", "key": key} | args
         self.operation("kv_put", args, self.ask(body, lambda _: {}, LEDGER_REFUSALS), PATIENCE)
+
+    def delete(self, node, name):
+        """That there is none is what it found, also under a key that is asked for again."""
+        args = {"node": node, "name": name}
+        body = {"type": "kv_del", "key": self.key()} | args
+
+        def attempt(_):
+            answer = self.talk.ask_once(body, self.retry_ms)
+            if answer and answer.get("code") == "not_found":
+                return {"found": False}
+            return None if passing(answer, WITHOUT_EFFECT) else {"found": True}
+        self.operation("kv_del", args, attempt, PATIENCE)
 
     def get(self, node, name, patience=0.0):
         self.operation("kv_get", {"node": node, "name": name}, self.ask(

@@ -59,3 +59,17 @@ def awkward():
 def lock():
     import threading
     return threading.Lock()
+
+
+class Kept:
+    """What a weak reference can be made to, and that pickle knows."""
+
+    def __init__(self, number=0):
+        self.number = number
+
+    def twice(self):
+        return 2 * self.number
+
+
+def stop():
+    raise StopIteration("in a call")

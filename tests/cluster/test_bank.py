@@ -111,6 +111,27 @@ def test_values_are_put_and_sent(cluster):
     refused(cluster, USAGE, "no node 9", "kv", "put", "--from", 1, "--node", 9, "colour", "red")
 
 
+def test_values_are_listed_and_deleted(cluster):
+    for node, name, value in ((1, "fruit.apple", "green"), (1, "fruit.pear", "a\tb"), (2, "fruit.apple", "rot"), (1, "fruits", "many")):
+        cluster.ok("kv", "put", "--node", node, name, value)
+    rows = [{"node": 1, "name": "fruit.apple", "value": "green"}, {"node": 1, "name": "fruit.pear", "value": "a\tb"},
+            {"node": 2, "name": "fruit.apple", "value": "rot"}]
+    assert cluster.json("kv", "list", "fruit.") == rows
+    assert cluster.json("kv", "list", "fruit.", "--limit", 2) == rows[:2]
+    assert cluster.json("kv", "list", "fruit.", "--node", 2) == rows[2:]
+    assert cluster.json("kv", "list", "nothing") == []
+    assert cluster.ok("kv", "list", "fruit.p") == "NODE  NAME        VALUE\n   1  fruit.pear  a\\x09b\n"
+    assert cluster.ok("kv", "get", "fruit.apple", "fruits") == "green\nmany\n"
+    assert cluster.json("kv", "del", "fruits", "--key", "d") == {"name": "fruits", "node": 1, "key": "d", "repeated": False}
+    assert cluster.json("kv", "del", "fruits", "--key", "d")["repeated"]
+    refused(cluster, NOT_FOUND, "no value fruits on node 1", "kv", "del", "fruits", "fruit.pear")
+    assert cluster.json("kv", "list", "fruit") == [rows[0], rows[2]]
+    refused(cluster, USAGE, "not the name", "kv", "list", "a b")
+    refused(cluster, USAGE, "one prefix", "kv", "list", "a", "b")
+    refused(cluster, USAGE, "no node 9", "kv", "del", "--node", 9, "colour")
+    refused(cluster, USAGE, "--key is for one name", "kv", "del", "a", "b", "--key", "k")
+
+
 def test_a_foreign_client_is_told_what_is_wrong(cluster):
     address = f"tcp://127.0.0.1:{cluster.port}"
     ask = {"type": "bank_deposit", "request": 5, "node": 1, "key": "k", "account": "eve"}
@@ -203,6 +224,8 @@ def test_a_whole_cluster_that_is_killed_remembers(make_cluster):
     assert int(cluster.ok("bank", "transfer", "alice@1", "bob@2", 99)) == 900
     assert cluster.json("bank", "list", "--node", 1)["sent"] >= 99
     cluster.ok("kv", "put", "colour", "red")
+    cluster.ok("kv", "put", "shape", "round")
+    cluster.ok("kv", "del", "shape")
     for node in (1, 3):
         cluster.kill(cluster.nodes[node])
     for node in (1, 2, 3):
@@ -211,7 +234,7 @@ def test_a_whole_cluster_that_is_killed_remembers(make_cluster):
     assert settled(cluster)["total"] == 1001
     assert (balance(cluster, "alice@1"), balance(cluster, "bob@2")) == (900, 101)
     assert cluster.json("bank", "transfer", "alice@1", "bob@2", 1, "--key", "known")["repeated"]
-    assert cluster.ok("kv", "get", "colour") == "red\n"
+    assert cluster.json("kv", "list") == [{"node": 1, "name": "colour", "value": "red"}]
 
 
 def test_a_node_that_is_down_is_named(make_cluster):

@@ -87,7 +87,7 @@ def test_who_never_reads_has_eight_chunks_under_way_W5(cluster):
     finally:
         cluster.nodes[1].send_signal(signal.SIGCONT)
     assert {(one["type"], one["code"]) for one in answers} == {("error", "unavailable")}
-    assert {one["reason"] for one in answers} == {"busy: so many chunks of this client are not answered as it may have"}
+    assert {one["reason"] for one in answers} == {"busy: as many chunks of this client are unanswered as it may have"}
     assert {one["request"] for one in answers} == set(range(CREDIT + 1, SENT + 1))
     print(f"{SENT} chunks of 512 KiB: the broker grew by {grown >> 20} MiB")
     assert SANITIZED or grown < 48 << 20, grown  # sanitizers keep what is freed

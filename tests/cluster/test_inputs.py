@@ -281,7 +281,7 @@ def test_a_command_that_was_interrupted_is_resumed_by_the_next(double, tmp_path)
     harness.wait_for(lambda: client.double.puts >= 20, 20)
     upload.send_signal(signal.SIGINT)
     assert upload.wait(timeout=harness.seconds(10)) == 130
-    assert b"goes on from there" in upload.stderr.read()
+    assert b"continues from there" in upload.stderr.read()
     durable = len(client.double.values[0].segments)
     client.double.lose, before = (lambda n: False), client.double.put_bytes
     client.ok("value", "put", tmp_path / "data")

@@ -2,6 +2,8 @@
 import json
 import os
 import pty
+import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -43,7 +45,7 @@ def furnished(cluster, tmp_path_factory):
 
 
 TABLES = ["status", "job list", "job list --limit 2", "job show {map}", "job tasks {map}", "job explain {map}", "value list", "op list",
-          f"op show {LONG[:32]}", "bank list", "snapshot list", "snapshot show {snapshot}", "quota", "keys list", "kinds",
+          f"op show {LONG[:32]}", "bank list", "kv list", "snapshot list", "snapshot show {snapshot}", "quota", "keys list", "kinds",
           "help", "help map", "help up", "help submit", "help job", "monitor --count 8", "monitor --top --count 2", "job wait {gcd}",
           "snapshot verify {snapshot}", "progress snap", "job log --limit 0 {map}", f"kv get {LONG}"]
 PROSE = ("job log", "kv get")  # one long line is what was asked for
@@ -66,6 +68,73 @@ def test_a_terminal_of_80_columns_shows_every_table_unwrapped(furnished):
         assert any(len(shown) > 80 for shown in window.run("conclave", "job", "list", "--wide"))
     finally:
         window.close()
+
+
+def test_every_list_takes_a_limit(furnished):
+    commands = re.findall(r"^  ((?:\w+ )?list) ", furnished.ok("help"), re.MULTILINE)
+    lists = [f"{family} list" for family in ("job", "value", "op", "snapshot", "bank", "kv", "keys")]
+    assert {f"  {name} " for name in lists} >= {f"  {name} " for name in commands}
+    furnished.ok("kv", "put", "another", "y")
+    furnished.ok("value", "put", __file__)
+    for command in lists:
+        words = [*command.split(), *(["--dir", furnished.locks.dir] if command == "keys list" else [])]
+        whole, cut = (furnished.json(*words, *limit) for limit in ([], ["--limit", 1]))
+        if command == "bank list":
+            whole, cut = ([name for node in found["nodes"] for name in node["accounts"]] for found in (whole, cut))
+        assert len(cut) == 1 <= len(whole) and cut[0] in whole, command
+        done = furnished.conclave(*words, "--limit", "0")
+        assert done.returncode == USAGE and "--limit" in done.stderr, command
+
+
+def test_several_names_are_each_done_and_the_first_failure_is_the_code(furnished, tmp_path):
+    program = tmp_path / "fold.sh"
+    program.write_text("#!/bin/sh\ncat \"$@\"\n", encoding="ascii")
+    program.chmod(0o755)
+    for name in ("one", "two"):
+        furnished.ok("op", "add", name, program)
+        furnished.ok("bank", "deposit", f"{name}@1", 5)
+        furnished.ok("keys", "add", name, "--role", "monitor", "--dir", furnished.locks.dir)
+    for words, printed in ((("op", "rm", "one", "none", "two"), "one is removed\ntwo is removed\n"),
+                           (("bank", "balance", "one@1", "none@1", "two@1"), "5\n5\n"),
+                           (("keys", "revoke", "--dir", furnished.locks.dir, "one", "none", "two"),
+                            "one no longer has a key\ntwo no longer has a key\n")):
+        done = furnished.conclave(*words)
+        assert (done.returncode, done.stdout) == (NOT_FOUND, printed) and "none" in done.stderr, words
+    lines = furnished.ok("bank", "balance", "one@1", "two@1", "--json").splitlines()
+    assert [json.loads(line)["account"] for line in lines] == ["one", "two"]
+
+
+COMPLETIONS = [("conclave-node", "--snapshot-k", "--snapshot-keep"), ("conclave-broker", "--quo", "--quota-rate")]
+IN_SHELLS = {  # what the shell offers after the program's name and the begin of an option
+    "bash": "source {script}; compopt() {{ :; }}; COMP_WORDS=({program} {begun}) COMP_CWORD=1\n"
+            "$(complete -p {program} | sed 's/.* -F \\([^ ]*\\) .*/\\1/'); echo ${{COMPREPLY[*]}}",
+    "zsh": "_describe() {{ print -rl -- ${{(P)3}}; }}; compdef() {{ run=$1; }}; source {script}\n"
+           "words=({program} {begun}) CURRENT=2 PREFIX={begun}; $run | grep -e '^{begun}'",
+    "fish": "source {script}; complete -C '{program} {begun}'"}
+
+
+@pytest.mark.parametrize("shell", IN_SHELLS)
+@pytest.mark.parametrize("program, begun, option", COMPLETIONS)
+def test_options_of_the_daemons_are_completed(tmp_path, shell, program, begun, option):
+    def run(*words):
+        return subprocess.run(words, capture_output=True, text=True, timeout=seconds(20), stdin=subprocess.DEVNULL, check=False,
+                              env=os.environ | {"HOME": str(tmp_path)})
+    script = tmp_path / "script"
+    script.write_text(run(harness.BIN / program, "--completion", shell).stdout, encoding="utf-8")
+    told = re.findall(r"^  --([\w-]+)", run(harness.BIN / program, "--help").stdout, re.MULTILINE)
+    dashes = " -l " if shell == "fish" else "--"
+    assert option[2:] in told and all(f"{dashes}{name}" in script.read_text(encoding="utf-8") for name in told)
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    done = run(shell, *(["--no-config"] if shell == "fish" else ["-f"] if shell == "zsh" else ["--norc"]), "-c",
+               IN_SHELLS[shell].format(script=script, program=program, begun=begun))
+    assert done.stdout.startswith(option) and len(done.stdout.split("\n")) == 2, done
+
+
+def test_a_shell_that_is_not_known_is_refused():
+    for program, *_ in COMPLETIONS:
+        done = subprocess.run([harness.BIN / program, "--completion", "tcsh"], capture_output=True, text=True, timeout=20, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (USAGE, "", f"{program}: --completion takes bash, zsh or fish\n")
 
 
 def in_terminal(cluster, *words, **variables):

@@ -102,7 +102,7 @@ def test_a_job_goes_on_when_its_files_cannot_be_written(cluster, tmp_path):
     (tmp_path / "out/2.out").mkdir(parents=True)
     done = cluster.conclave("map", "--dir", tmp_path / "out", "--sh", "[ {} = a ] || sleep 600", ":::", *"ba")
     *_, why, goes_on = done.stderr.splitlines()
-    assert done.returncode == FAILED and "2.out: stands in the way" in why and "goes on" in goes_on, done.stderr
+    assert done.returncode == FAILED and "2.out: stands in the way" in why and "continues" in goes_on, done.stderr
     cluster.ok("job", "cancel", goes_on.split()[2])
 
 
@@ -130,7 +130,7 @@ def test_ctrl_c_leaves_the_job_and_cancel_ends_it(cluster):
     assert process.stdout.readline() == "a\n"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=harness.seconds(30))
-    assert process.returncode == 130 and "goes on" in errors
+    assert process.returncode == 130 and "continues" in errors
     job = errors.split()[2]
     follower = cluster.start_conclave("job", "output", job, "--follow")
     assert follower.stdout.readline() == "a\n"

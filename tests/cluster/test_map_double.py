@@ -59,7 +59,7 @@ def test_what_is_read_first_is_written_while_the_job_runs(cluster):
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=harness.seconds(30))
     assert (process.returncode, out) == (130, b"")
-    assert errors.startswith(b"conclave: job 1-2000 goes on; ") and b"job cancel 1-2000" in errors
+    assert errors.startswith(b"conclave: job 1-2000 continues; ") and b"job cancel 1-2000" in errors
     assert client.ok("job", "output", "1-2000") == "one\ntwo\n"
 
 
@@ -67,7 +67,7 @@ def test_a_job_outlives_the_timeout_of_its_command(cluster):
     client = cluster(stuck=1)
     code, out, errors = client.run("map", "--timeout", "2s", "echo", ":::", "a", "b")
     assert (code, out) == (TIMEOUT, "a\n")
-    assert "job 1-2000 goes on" in errors
+    assert "job 1-2000 continues" in errors
 
 
 def test_the_same_list_is_sent_once_and_a_key_makes_it_the_same_job(cluster):
@@ -162,7 +162,7 @@ def test_details_that_are_wrong_are_not_shown(cluster):
     client = cluster(rots=lambda n: n == 2)
     code, out, errors = client.run("map", "echo", ":::", "a", "b", "c")
     assert (code, out) == (FAILED, "a\n")
-    assert errors.splitlines()[0] == "conclave: details of tasks differ from their SHA-256" and "goes on" in errors
+    assert errors.splitlines()[0] == "conclave: details of tasks differ from their SHA-256" and "continues" in errors
 
 
 def test_outputs_that_were_cut_are_marked(cluster):

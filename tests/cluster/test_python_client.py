@@ -33,6 +33,21 @@ def test_a_job_and_its_result(client):
     assert job.id in [f"{row['job'] >> 40}-{row['job'] & (1 << 40) - 1}" for row in client.jobs()]
 
 
+def test_lists_of_integers_are_uploaded(client):
+    assert client.submit("product", [12, -5, 7]).result(timeout=30) == "-420"
+    assert client.submit("product", []).result(timeout=30) == "1"
+    assert client.submit("product", range(1, 30)).result(timeout=30) == factorial_digits(29)
+    many = [-3 ** n for n in range(1, 300)]
+    assert int(client.submit("product", many).result(timeout=60)) == -3 ** (299 * 150)
+    rows = client.submit("batch-gcd", [15, 21, 22]).result(timeout=30)
+    assert rows.split("\n")[0].split("\t") == ["1", "2", "3"], rows
+    rows = client.submit("batch-gcd", [15, 22], (11 * 13, 17)).result(timeout=30)
+    assert [row.split("\t")[0] for row in rows.split()[::3]] == ["2"] and rows.split()[-1] == "b", rows
+    for arguments in (("factorial", [1]), ("product", [1], [2]), ("batch-gcd", [0]), ("product", ["x"]), ("product", [1], "x")):
+        with pytest.raises(conclave.Usage):
+            client.submit(*arguments)
+
+
 def test_errors_have_the_names_of_the_exit_codes(client, tmp_path, monkeypatch):
     with pytest.raises(conclave.Usage) as caught:
         client.submit("factorial", -3)
@@ -106,6 +121,12 @@ def test_a_running_map_can_be_cancelled(client):
 def test_what_nodes_keep(client):
     client.kv_put("colour", "grün", node=2)
     assert client.kv_get("colour", node=2) == "grün"
+    client.kv_put("cold", "yes", node=2)
+    assert client.kv_list("col", node=2) == {"cold": "yes", "colour": "grün"} and client.kv_list("col", node=3) == {}
+    client.kv_del("cold", node=2)
+    assert client.kv_list(node=2) == {"colour": "grün"}
+    with pytest.raises(conclave.NotFound):
+        client.kv_del("cold", node=2)
     client.progress_set(3, 10 ** 12)
     snap = client.progress_snap()
     assert client.progress_get(3, snap) >= 10 ** 12
@@ -133,6 +154,10 @@ def test_asyncio(cluster):
             jobs = [await client.submit("factorial", n) for n in range(20, 40)]
             results = await asyncio.gather(*jobs)
             tasks = [task.stdout async for task in await client.map(["echo", "{}"], range(5))]
+            await client.kv_put("shape", "round", node=3)
+            assert await client.kv_list(node=3) == {"shape": "round"}
+            await client.kv_del("shape", node=3)
+            assert await client.kv_list(node=3) == {}
             async for message in client.feed(timeout=5):
                 return results, tasks, message["type"]
     results, tasks, kind = asyncio.run(work())

@@ -121,7 +121,7 @@ def test_job_forget_by_hand_W6(make_cluster):
     wait_for(lambda: cluster.conclave("job", "forget", ids[0]).returncode == NOT_FOUND, 10, "the next one knows it")
     assert cluster.json("job", "forget", "--older", "1h") == {"forgotten": 0, "jobs": [], "kept": None}
     assert cluster.json("job", "forget", "--older", "0s")["jobs"] == [ids[2]]
-    assert cluster.ok("job", "forget", "--all-finished") == "no job is meant; nothing is forgotten\n"
+    assert cluster.ok("job", "forget", "--all-finished") == "no job matches; nothing is forgotten\n"
 
 
 def test_a_job_that_is_not_finished_is_not_forgotten_W6(make_cluster):

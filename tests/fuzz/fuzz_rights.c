@@ -93,6 +93,7 @@ static enum key_role role_needed(enum message_type type)
     case MESSAGE_BANK_BALANCE:
     case MESSAGE_BANK_LIST:
     case MESSAGE_KV_GET:
+    case MESSAGE_KV_LIST:
     case MESSAGE_SNAPSHOT_LIST:
     case MESSAGE_ACCESS_GET:
         return ROLE_monitor;

@@ -40,6 +40,22 @@ struct message *ledgers_get(const char *name)
     return message;
 }
 
+struct message *ledgers_delete(const char *key, const char *name)
+{
+    struct message *message = message_new(MESSAGE_KV_DEL);
+    message->as.kv_del.key = message_text(message, key);
+    message->as.kv_del.name = message_text(message, name);
+    return message;
+}
+
+struct message *ledgers_list(const char *prefix, const char *after)
+{
+    struct message *message = message_new(MESSAGE_KV_LIST);
+    message->as.kv_list.prefix = message_text(message, prefix);
+    message->as.kv_list.after = message_text(message, after);
+    return message;
+}
+
 /* Asks and waits for the answer, which lasts until the next request. */
 const struct message *ledgers_ask(struct world *world, node_id_t node, struct message *request)
 {

@@ -14,6 +14,8 @@ struct world *ledgers_begin(uint64_t seed, uint32_t n_nodes, struct key_limits k
 /* Requests, beside bank_change() and bank_transfer(). Who asks with one takes it. */
 struct message *ledgers_put(const char *key, const char *name, const char *value, uint64_t to);
 struct message *ledgers_get(const char *name);
+struct message *ledgers_delete(const char *key, const char *name);
+struct message *ledgers_list(const char *prefix, const char *after);
 
 /* Asks a node and waits for the answer, which lasts until the next request. */
 const struct message *ledgers_ask(struct world *world, node_id_t node, struct message *request);

@@ -101,6 +101,10 @@ check_completion() {
         "--port=" "bash completes an option"
     is "$(HOME=$work fish --no-config -c "source '$dir/fish/vendor_completions.d/conclave.fish'; complete -C 'conclave submit fac'" | cut -f 1)" \
         factorial "fish completes a kind of job"
+    is "$(bash -c ". '$dir/bash-completion/completions/conclave-node'; compopt() { :; }; COMP_WORDS=(conclave-node --snapshot-k) COMP_CWORD=1; _conclave_node_options; echo \${COMPREPLY[*]}")" \
+        "--snapshot-keep=" "bash completes an option of conclave-node"
+    is "$(HOME=$work fish --no-config -c "source '$dir/fish/vendor_completions.d/conclave-broker.fish'; complete -C 'conclave-broker --quo'" | cut -f 1)" \
+        --quota-rate "fish completes an option of conclave-broker"
     # zsh's completion wants a line editor: what it would describe is looked at.
     is "$(zsh -fc "_describe() { print -l \${(P)2}; }; compdef() { :; }; source '$dir/zsh/vendor-completions/_conclave'
         words=(conclave job l) CURRENT=3 PREFIX=l; _conclave" 2>&1 | grep '^list:')" "list:List jobs, all or these" "zsh completes a command"

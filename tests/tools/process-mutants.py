@@ -25,6 +25,7 @@ TESTS = {
     "file_must_be_long": ("test_pages", "a_file_that_LMDB_left_short_is_sound"),
     "one_ends_all": "tests/cluster/test_up.py::test_a_node_that_refuses_its_configuration_later_ends_nobody",
     "share_stays": "tests/cluster/test_restore.py::test_shares_are_gone_once_they_were_taken_S15",
+    "deleted_stays_on_disk": ("test_ledger", "a_deleted_value_is_gone_for_good"),
     "index_unbounded": "tests/cluster/test_progress.py::test_an_index_that_is_no_node_is_refused_and_the_range_named_W5",
     "live_results_at_once": ("test_bounds", "the_live_results_of_one_job_are_packed_in_slices_W5"),
     "mailbox_locked": ("test_mailbox", "the_reader_takes_while_a_writer_stands_still"),

@@ -427,6 +427,81 @@ static void values_are_put_here_and_sent_elsewhere(void **state)
     world_free(&world);
 }
 
+static void a_deleted_value_is_gone_for_good(void **state)
+{
+    (void)state;
+    struct world *world = worlds_begin(9, 3);
+    ledgers_ask(world, 1, ledgers_put("1", "colour", "red", 0));
+    ledgers_ask(world, 1, ledgers_put("2", "shape", "round", 0));
+    ledgers_assert_refused(world, 2, ledgers_delete("3", "colour"), "not_found",
+                           "no value colour on node 2");
+    assert_int_equal(ledgers_ask(world, 1, ledgers_delete("4", "colour"))->type, MESSAGE_KV_VALUE);
+    assert_false(ledgers_ask(world, 1, ledgers_get("colour"))->as.kv_value.found);
+    world_crash(world, 1);
+    world_start(world, 1);
+    assert_false(ledgers_ask(world, 1, ledgers_get("colour"))->as.kv_value.found);
+    assert_true(ledgers_ask(world, 1, ledgers_get("shape"))->as.kv_value.found);
+    /* The same key deletes once, also when there is a new value. */
+    ledgers_ask(world, 1, ledgers_put("5", "colour", "blue", 0));
+    assert_true(ledgers_ask(world, 1, ledgers_delete("4", "colour"))->as.kv_value.repeated);
+    assert_true(ledgers_ask(world, 1, ledgers_get("colour"))->as.kv_value.found);
+    /* A refusal is an outcome, too: a late try deletes nothing. */
+    ledgers_assert_refused(world, 1, ledgers_delete("6", "size"), "not_found", "size");
+    ledgers_ask(world, 1, ledgers_put("7", "size", "small", 0));
+    ledgers_assert_refused(world, 1, ledgers_delete("6", "size"), "not_found", "size");
+    assert_true(ledgers_ask(world, 1, ledgers_get("size"))->as.kv_value.found);
+    ledgers_assert_refused(world, 1, ledgers_delete("5", "colour"), "invalid", "another key");
+    ledgers_assert_refused(world, 1, ledgers_delete("8", "a colour"), "invalid", "not a name");
+    world_free(&world);
+}
+
+/* Counts the values of a node that begin so, page by page, in the order of their names. */
+static size_t count_values(struct world *world, const char *prefix, size_t *pages)
+{
+    char name[LEDGER_NAME_MAX + 1], after[LEDGER_NAME_MAX + 1] = "";
+    size_t n = 0;
+    *pages = 0;
+    for (bool more = true; more; ++*pages) {
+        const struct message *answer = ledgers_ask(world, 1, ledgers_list(prefix, after));
+        assert_int_equal(answer->type, MESSAGE_KV_PAGE);
+        const struct wire_kv_page *page = &answer->as.kv_page;
+        for (size_t i = 0; i < page->values.n; i++, n++) {
+            text_escape(name, sizeof name, page->values.at[i].name);
+            assert_true(strcmp(after, name) < 0 && !strncmp(name, prefix, strlen(prefix)));
+            text_format(after, sizeof after, "%s", name);
+        }
+        more = page->more;
+    }
+    return n;
+}
+
+static void values_are_listed_in_pages(void **state)
+{
+    (void)state;
+    struct world *world = worlds_begin(10, 1);
+    static char large[KV_VALUE_MAX + 1];
+    char name[32];
+    size_t pages;
+    assert_int_equal(count_values(world, "", &pages), 0);
+    for (unsigned i = 0; i < 450; i++) {
+        text_format(name, sizeof name, "value-%u", i * 7919 % 450);
+        ledgers_ask(world, 1, ledgers_put(name, name, "x", 0));
+    }
+    memset(large, 'x', KV_VALUE_MAX);
+    for (unsigned i = 0; i < 30; i++) {
+        text_format(name, sizeof name, "a-large-%u", i);
+        ledgers_ask(world, 1, ledgers_put(name, name, large, 0));
+    }
+    assert_int_equal(count_values(world, "", &pages), 480);
+    assert_int_equal(count_values(world, "a-", &pages), 30);
+    assert_int_equal(pages, 3); /* a page is one frame */
+    assert_int_equal(count_values(world, "value-", &pages), 450);
+    assert_int_equal(pages, 3);
+    assert_int_equal(count_values(world, "value-44", &pages), 11);
+    assert_int_equal(count_values(world, "w", &pages), 0);
+    world_free(&world);
+}
+
 static void a_request_without_a_node_is_refused(void **state)
 {
     (void)state;
@@ -515,6 +590,8 @@ int main(void)
         cmocka_unit_test(an_older_store_goes_on_remembering_R29),
         cmocka_unit_test(accounts_are_listed_in_pages),
         cmocka_unit_test(values_are_put_here_and_sent_elsewhere),
+        cmocka_unit_test(a_deleted_value_is_gone_for_good),
+        cmocka_unit_test(values_are_listed_in_pages),
         cmocka_unit_test(a_request_without_a_node_is_refused),
         cmocka_unit_test(a_transfer_and_its_answer_wait_for_the_disk),
     };

@@ -261,6 +261,47 @@ static void money_goes_from_an_account_only_with_an_outbox_message_and_survives(
     rooms_free(it);
 }
 
+/* Keeps a copy of the parts that a room writes. */
+static uint64_t keep_part(void *context, struct message *part)
+{
+    struct message **kept = context;
+    if (part->type != MESSAGE_CUT_PAIRS) {
+        message_drop(&part);
+        return 1;
+    }
+    *kept = part;
+    return 1;
+}
+
+static uint64_t count_rest(void *context, uint64_t bytes)
+{
+    (void)context;
+    return bytes;
+}
+
+static void a_value_that_is_deleted_after_the_cut_is_in_it(void **state)
+{
+    (void)state;
+    struct rooms *it = rooms_new(3);
+    struct ledger ledger = {.step = &it->step, .links = &it->links, .raft = &it->raft};
+    struct message *kept = NULL;
+    const struct cut_writer writer = {.add = keep_part, .add_rest = count_rest, .context = &kept};
+    assert_true(ledger_put(&ledger, slice_of("colour"), slice_of("red")));
+    assert_true(ledger_put(&ledger, slice_of("shape"), slice_of("round")));
+    void *rest = ledger_participant.record(&ledger, &writer);
+    assert_true(ledger_delete(&ledger, slice_of("colour")));
+    assert_false(ledger_delete(&ledger, slice_of("colour")));
+    ledger_check_invariants(&ledger);
+    assert_int_equal(ledger.values.n, 1);
+    assert_int_equal(ledger_participant.pack(&ledger, rest, &writer, UINT64_MAX), CUT_WRITTEN);
+    assert_int_equal(kept->as.cut_pairs.rows.n, 2);
+    assert_true(slice_equals(kept->as.cut_pairs.rows.at[0].name, "colour"));
+    message_drop(&kept);
+    ledger_participant.drop(&ledger, rest);
+    ledger_clear(&ledger);
+    rooms_free(it);
+}
+
 /* --- snapshot --- */
 
 struct witness {
@@ -336,6 +377,7 @@ int main(void)
         cmocka_unit_test(what_is_called_off_ends_and_is_no_result_of_what_comes_after),
         cmocka_unit_test(a_worker_refuses_what_is_more_than_any_credit),
         cmocka_unit_test(lines_that_others_cause_are_limited_and_counted),
+        cmocka_unit_test(a_value_that_is_deleted_after_the_cut_is_in_it),
         cmocka_unit_test(money_goes_from_an_account_only_with_an_outbox_message_and_survives),
         cmocka_unit_test(a_snapshot_is_of_whoever_takes_part_and_waits_until_all_is_packed),
     };

@@ -8,6 +8,7 @@
 #include "nodes/core/ledger/ledger_queries.h"
 #include "nodes/core/step/step.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 bool ledger_has_room(const struct ledger *ledger, uint64_t amount)
@@ -53,6 +54,19 @@ bool ledger_put(struct ledger *ledger, struct slice name, struct slice value)
     struct record_key key = record_key(RECORD_VALUE);
     record_key_name(&key, name);
     outbox_write_record(&ledger->step->out, (struct slice){key.at, key.len}, row->value);
+    return true;
+}
+
+bool ledger_delete(struct ledger *ledger, struct slice name)
+{
+    struct ledger_row *row = ledger_table_find(&ledger->values, name);
+    if (!row)
+        return false;
+    struct record_key key = record_key(RECORD_VALUE);
+    record_key_name(&key, name);
+    if (!MUTANT(deleted_stays_on_disk))
+        record_forget(&ledger->step->out, &key);
+    ledger_table_remove(&ledger->values, row);
     return true;
 }
 

@@ -2,9 +2,11 @@
  * marks.
  *
  * Recording is one step, and a full ledger takes too long to be packed in one. So the step only
- * notes what there is: balances as numbers, and references to what never changes (names, values,
- * outbox messages as they are on disk). It is packed in slices afterwards. */
+ * notes what there is: balances as numbers, names of values, and references to what never changes
+ * (names of accounts, values, outbox messages as they are on disk). It is packed in slices
+ * afterwards. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "nodes/core/ledger/ledger_cut.h"
 #include "shared/base/error.h"
@@ -61,13 +63,13 @@ static struct message *part_for(struct rows *rows, size_t bytes, size_t n)
 /* --- what is noted in the step of the cut --- */
 
 struct frozen_account {
-    const struct ledger_row *row; /* lives as long as the ledger */
+    const struct ledger_row *row; /* accounts live as long as the ledger */
     uint64_t balance;
 };
 
 struct frozen_value {
-    const struct ledger_row *row;
-    struct blob *value; /* owned reference */
+    char name[LEDGER_NAME_MAX + 1]; /* a value may be deleted before it is packed */
+    struct blob *value;             /* owned reference */
 };
 
 struct frozen_message {
@@ -112,9 +114,11 @@ static struct frozen_ledger *freeze(const struct ledger *ledger)
             (struct frozen_account){ledger->accounts.at[i], ledger->accounts.at[i]->balance};
     frozen->n_values = ledger->values.n;
     frozen->values = mem_new(frozen->n_values, sizeof *frozen->values);
-    for (size_t i = 0; i < frozen->n_values; i++)
-        frozen->values[i] =
-            (struct frozen_value){ledger->values.at[i], blob_ref(ledger->values.at[i]->value)};
+    for (size_t i = 0; i < frozen->n_values; i++) {
+        const struct ledger_row *row = ledger->values.at[i];
+        memcpy(frozen->values[i].name, row->name, sizeof row->name);
+        frozen->values[i].value = blob_ref(row->value);
+    }
     freeze_outbox(frozen, ledger);
     return frozen;
 }
@@ -159,7 +163,7 @@ static bool add_pairs(struct frozen_ledger *frozen, struct rows *rows)
     begin(rows, MESSAGE_CUT_PAIRS);
     while (frozen->at_value < frozen->n_values && has_room(rows)) {
         const struct frozen_value *it = &frozen->values[frozen->at_value++];
-        struct slice name = slice_of(it->row->name);
+        struct slice name = slice_of(it->name);
         struct wire_cut_pairs *part = &part_for(rows, name.len + it->value->len, n)->as.cut_pairs;
         if (!part->rows.at)
             part->rows.at = message_room(rows->part, CUT_ROWS_MAX, sizeof *part->rows.at);

@@ -105,12 +105,12 @@ static uint64_t mix_u64(uint64_t hash, uint64_t number)
     return mix(hash, (struct slice){(const uint8_t *)&number, sizeof number});
 }
 
-static void refuse_account(struct ledger *ledger, struct asked asked, struct slice account,
-                           uint64_t where)
+static void refuse_missing(struct ledger *ledger, struct asked asked, const char *what,
+                           struct slice name, uint64_t where)
 {
-    char name[TEXT_MAX / 2];
-    refuse(ledger, asked, "not_found", "there is no account %s on node %" PRIu64,
-           text_escape(name, sizeof name, account), where);
+    char shown[TEXT_MAX / 2];
+    refuse(ledger, asked, "not_found", "there is no %s %s on node %" PRIu64, what,
+           text_escape(shown, sizeof shown, name), where);
 }
 
 static void refuse_full(struct ledger *ledger, struct asked asked, node_id_t id)
@@ -125,12 +125,14 @@ static void answer(struct ledger *ledger, struct asked asked, const struct ledge
 {
     const struct message *message = asked.message;
     const struct wire_bank_change *change = &message->as.bank_change;
-    bool put = message->type == MESSAGE_KV_PUT;
+    bool put = message->type == MESSAGE_KV_PUT, del = message->type == MESSAGE_KV_DEL;
     uint64_t self = ledger->step->config.id;
     switch (key->outcome) {
     case LEDGER_DONE:
         if (put)
             reply_value(ledger, asked, message->as.kv_put.name, NULL, true, repeated);
+        else if (del)
+            reply_value(ledger, asked, message->as.kv_del.name, NULL, true, repeated);
         else
             reply_account(ledger, asked, change->account, key->balance, repeated);
         break;
@@ -139,10 +141,13 @@ static void answer(struct ledger *ledger, struct asked asked, const struct ledge
                key->balance, change->amount);
         break;
     case LEDGER_NO_ACCOUNT:
-        refuse_account(ledger, asked, change->account, self);
+        if (del)
+            refuse_missing(ledger, asked, "value", message->as.kv_del.name, self);
+        else
+            refuse_missing(ledger, asked, "account", change->account, self);
         break;
     case LEDGER_NO_ACCOUNT_THERE:
-        refuse_account(ledger, asked, message->as.bank_transfer.to,
+        refuse_missing(ledger, asked, "account", message->as.bank_transfer.to,
                        message->as.bank_transfer.to_node);
         break;
     case LEDGER_OVERFLOW:
@@ -150,7 +155,7 @@ static void answer(struct ledger *ledger, struct asked asked, const struct ledge
                "a node holds at most %" PRIu64 ": there is no room for that much", MONEY_MAX);
         break;
     case LEDGER_TOO_MANY:
-        refuse(ledger, asked, "too_many", "node %" PRIu64 " has %d %s and takes no more", self,
+        refuse(ledger, asked, "too_many", "node %" PRIu64 " has %d %s and can hold no more", self,
                put ? KV_NAMES_MAX : ACCOUNTS_MAX, put ? "values" : "accounts");
         break;
     case LEDGER_OUTCOMES:
@@ -335,7 +340,7 @@ static void balance(struct ledger *ledger, struct asked asked)
     if (row)
         reply_account(ledger, asked, account, row->balance, false);
     else if (check_name(ledger, asked, "an account", account))
-        refuse_account(ledger, asked, account, ledger->step->config.id);
+        refuse_missing(ledger, asked, "account", account, ledger->step->config.id);
 }
 
 static void list(struct ledger *ledger, struct asked asked)
@@ -403,6 +408,54 @@ static void get(struct ledger *ledger, struct asked asked)
     reply_value(ledger, asked, name, row ? row->value : NULL, row != NULL, false);
 }
 
+static void del(struct ledger *ledger, struct asked asked)
+{
+    const struct wire_kv_del *del = &asked.message->as.kv_del;
+    uint64_t request = mix(MESSAGE_KV_DEL, del->name);
+    if (!check_name(ledger, asked, "a value", del->name) ||
+        !begin(ledger, asked, del->key, request))
+        return;
+    bool deleted = ledger_delete(ledger, del->name);
+    end(ledger, asked, del->key, request, deleted ? LEDGER_DONE : LEDGER_NO_ACCOUNT, 0);
+}
+
+static bool begins_with(const char *name, struct slice prefix)
+{
+    return strlen(name) >= prefix.len && !memcmp(name, prefix.at, prefix.len);
+}
+
+/* The first value that is listed: after a name, and with the prefix. */
+static size_t first_listed(const struct ledger_table *values, const struct wire_kv_list *list)
+{
+    size_t first = ledger_table_after(values, list->after);
+    size_t first_with_prefix = ledger_table_from(values, list->prefix);
+    return first > first_with_prefix ? first : first_with_prefix;
+}
+
+static void list_values(struct ledger *ledger, struct asked asked)
+{
+    const struct wire_kv_list *list = &asked.message->as.kv_list;
+    const struct ledger_table *values = &ledger->values;
+    struct message *reply = message_new(MESSAGE_KV_PAGE);
+    struct wire_kv_page *page = &reply->as.kv_page;
+    size_t bytes = 0, at = first_listed(values, list);
+    page->request = asked.message->as.request.request;
+    page->values.at = message_room(reply, LEDGER_PAGE_MAX, sizeof *page->values.at);
+    while (at < values->n && begins_with(values->at[at]->name, list->prefix)) {
+        const struct ledger_row *row = values->at[at];
+        page->more = page->values.n == LEDGER_PAGE_MAX || bytes > KV_PAGE_BYTES_MAX;
+        if (page->more)
+            break;
+        page->values.at[page->values.n++] =
+            (struct wire_kv_row){message_text(reply, row->name),
+                                 message_copy(reply,
+                                              (struct slice){row->value->at, row->value->len})};
+        bytes += row->value->len + LEDGER_NAME_MAX;
+        at++;
+    }
+    outbox_reply_durable(&ledger->step->out, asked.client, reply);
+}
+
 static void session(struct ledger *ledger, struct asked asked)
 {
     if (ledger->raft->full)
@@ -428,4 +481,6 @@ REQUEST(balance)
 REQUEST(list)
 REQUEST(put)
 REQUEST(get)
+REQUEST(del)
+REQUEST(list_values)
 REQUEST(session)

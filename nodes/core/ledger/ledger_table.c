@@ -25,8 +25,7 @@ static int compare(const struct ledger_row *row, struct slice name)
     return order ? order : (len > name.len) - (len < name.len);
 }
 
-/* The index of the first row whose name is not before it. */
-static size_t bisect(const struct ledger_table *table, struct slice name)
+size_t ledger_table_from(const struct ledger_table *table, struct slice name)
 {
     size_t low = 0, high = table->n;
     if (high && compare(table->at[high - 1], name) < 0)
@@ -43,20 +42,20 @@ static size_t bisect(const struct ledger_table *table, struct slice name)
 
 struct ledger_row *ledger_table_find(const struct ledger_table *table, struct slice name)
 {
-    size_t at = bisect(table, name);
+    size_t at = ledger_table_from(table, name);
     bool found = at < table->n && slice_equals(name, table->at[at]->name);
     return found ? table->at[at] : NULL;
 }
 
 size_t ledger_table_after(const struct ledger_table *table, struct slice name)
 {
-    size_t at = bisect(table, name);
+    size_t at = ledger_table_from(table, name);
     return at + (at < table->n && slice_equals(name, table->at[at]->name));
 }
 
 struct ledger_row *ledger_table_add(struct ledger_table *table, struct slice name)
 {
-    size_t at = bisect(table, name);
+    size_t at = ledger_table_from(table, name);
     if (table->n == table->size) {
         table->size = table->size ? 2 * table->size : 16;
         table->at = mem_grow(table->at, table->size, sizeof *table->at);
@@ -67,12 +66,23 @@ struct ledger_row *ledger_table_add(struct ledger_table *table, struct slice nam
     return table->at[at] = row;
 }
 
+static void drop(struct ledger_row *row)
+{
+    blob_drop(&row->value);
+    free(row);
+}
+
+void ledger_table_remove(struct ledger_table *table, struct ledger_row *row)
+{
+    size_t at = ledger_table_from(table, slice_of(row->name));
+    memmove(&table->at[at], &table->at[at + 1], (--table->n - at) * sizeof *table->at);
+    drop(row);
+}
+
 void ledger_table_clear(struct ledger_table *table)
 {
-    for (size_t i = 0; i < table->n; i++) {
-        blob_drop(&table->at[i]->value);
-        free(table->at[i]);
-    }
+    for (size_t i = 0; i < table->n; i++)
+        drop(table->at[i]);
     free(table->at);
     *table = (struct ledger_table){0};
 }

@@ -23,11 +23,15 @@ bool ledger_name_is_valid(struct slice name);
 
 struct ledger_row *ledger_table_find(const struct ledger_table *table, struct slice name);
 
-/* The index of the first row after that name. */
+/* The index of the first row from that name on, and after it. */
+size_t ledger_table_from(const struct ledger_table *table, struct slice name);
 size_t ledger_table_after(const struct ledger_table *table, struct slice name);
 
 /* Returns a new row; the name is valid and not there yet. */
 struct ledger_row *ledger_table_add(struct ledger_table *table, struct slice name);
+
+/* Removes a row of the table, and frees it. */
+void ledger_table_remove(struct ledger_table *table, struct ledger_row *row);
 
 void ledger_table_clear(struct ledger_table *table);
 

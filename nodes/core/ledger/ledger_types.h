@@ -51,7 +51,7 @@ struct incoming {
 enum ledger_outcome {
     LEDGER_DONE,
     LEDGER_INSUFFICIENT,
-    LEDGER_NO_ACCOUNT,
+    LEDGER_NO_ACCOUNT,       /* or, of kv_del, no value */
     LEDGER_NO_ACCOUNT_THERE, /* on the node that a transfer goes to */
     LEDGER_OVERFLOW,
     LEDGER_TOO_MANY,
@@ -119,6 +119,9 @@ void ledger_debit(struct ledger *ledger, struct ledger_row *account, uint64_t am
 
 /* Puts a value under a name; false when there are too many names. */
 bool ledger_put(struct ledger *ledger, struct slice name, struct slice value);
+
+/* Removes a value; false when there is none. */
+bool ledger_delete(struct ledger *ledger, struct slice name);
 
 void ledger_clear(struct ledger *ledger);
 

@@ -39,6 +39,8 @@
     X(BANK_LIST, NAMED, READ, monitor, ledger_request, list)                     \
     X(KV_PUT, NAMED, WRITE, submit, ledger_request, put)                         \
     X(KV_GET, NAMED, READ, monitor, ledger_request, get)                         \
+    X(KV_DEL, NAMED, WRITE, submit, ledger_request, del)                         \
+    X(KV_LIST, NAMED, READ, monitor, ledger_request, list_values)                \
     X(SNAPSHOT_TAKE, ANY, WRITE, admin, snapshot_request, take)                  \
     X(SNAPSHOT_LIST, ANY, READ, monitor, snapshot_request, list)                 \
     X(SNAPSHOT_GET, ANY, READ, admin, snapshot_request, get)                     \

@@ -299,7 +299,7 @@ void requests_value_end(struct service *service, uint64_t client, struct message
     if (value->bytes != value->len) {
         text_add(&reason,
                  "%" PRIu64 " of the value's %" PRIu64
-                 " bytes are there: begin it again, and go on behind them",
+                 " bytes are there: begin it again, and continue after them",
                  value->bytes, value->len);
         requests_refuse(service, caller, "unknown", reason.at);
         return;
@@ -422,7 +422,7 @@ void requests_value_read(struct service *service, uint64_t client, struct messag
         requests_refuse(service, caller, value->whole ? "invalid" : "unavailable",
                         value->whole
                             ? "the offset is after the last byte"
-                            : "the value is not whole: its upload goes on, or was given up");
+                            : "the value is not complete: its upload continues, or was abandoned");
         return;
     }
     struct message *message = message_new(MESSAGE_VALUE_BYTES);

@@ -138,7 +138,7 @@ static enum upload_answer refuse_unknown(const struct wire_value_put *put, struc
 {
     text_add(why,
              "what comes before this chunk of segment %" PRIu64
-             " is not here: begin the value again, and go on behind what is durable",
+             " is not here: begin the value again, and continue after what is durable",
              put->segment);
     return UPLOAD_UNKNOWN;
 }

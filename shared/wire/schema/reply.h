@@ -43,6 +43,10 @@
     STR(REQ, account, LEDGER_NAME_MAX, "its name")    \
     U64(REQ, balance, MONEY_MAX, "in minor units")
 
+#define KV_ROW_FIELDS(U64, BOOL, STR, BIN, LIST) \
+    STR(REQ, name, LEDGER_NAME_MAX, "its name")  \
+    STR(REQ, value, KV_VALUE_MAX, "its value")
+
 #define SNAPSHOT_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)        \
     SNAPSHOT_ID_FIELDS(U64)                                   \
     BOOL(REQ, complete, "nothing is missing")                 \
@@ -67,12 +71,17 @@
     U64(OPT, sent, U64_ANY,                                                          \
         "money sent to other nodes that they have not acknowledged: on its way, or just there")
 
-#define KV_VALUE_FIELDS(U64, BOOL, STR, BIN, LIST)         \
-    U64(REQ, request, U64_ANY, "of the request")           \
-    STR(REQ, name, LEDGER_NAME_MAX, "of the value")        \
-    BOOL(REQ, found, "kv_get: there is one; kv_put: true") \
-    STR(OPT, value, KV_VALUE_MAX, "kv_get: the value")     \
+#define KV_VALUE_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
+    U64(REQ, request, U64_ANY, "of the request")                   \
+    STR(REQ, name, LEDGER_NAME_MAX, "of the value")                \
+    BOOL(REQ, found, "kv_get: there is one; kv_put, kv_del: true") \
+    STR(OPT, value, KV_VALUE_MAX, "kv_get: the value")             \
     BOOL(OPT, repeated, "the key was known, and nothing changed now")
+
+#define KV_PAGE_FIELDS(U64, BOOL, STR, BIN, LIST)                    \
+    U64(REQ, request, U64_ANY, "of the request")                     \
+    BOOL(REQ, more, "there are more: ask again after the last name") \
+    LIST(REQ, values, kv_row, LEDGER_PAGE_MAX, "in the order of their names")
 
 #define SNAPSHOT_FIELDS(U64, BOOL, STR, BIN, LIST) \
     U64(REQ, request, U64_ANY, "of the request")   \
@@ -269,6 +278,7 @@
 
 #define REPLY_RECORDS(R)                 \
     R(account_row, ACCOUNT_ROW_FIELDS)   \
+    R(kv_row, KV_ROW_FIELDS)             \
     R(phase_row, PHASE_ROW_FIELDS)       \
     R(quota_row, QUOTA_ROW_FIELDS)       \
     R(snapshot_row, SNAPSHOT_ROW_FIELDS) \
@@ -280,6 +290,7 @@
     M(BANK_ACCOUNT, bank_account, BANK_ACCOUNT_FIELDS, PLACE_REPLY, "an account")                 \
     M(BANK_PAGE, bank_page, BANK_PAGE_FIELDS, PLACE_REPLY, "accounts")                            \
     M(KV_VALUE, kv_value, KV_VALUE_FIELDS, PLACE_REPLY, "a value")                                \
+    M(KV_PAGE, kv_page, KV_PAGE_FIELDS, PLACE_REPLY, "values")                                    \
     M(SNAPSHOT, snapshot, SNAPSHOT_FIELDS, PLACE_REPLY, "a snapshot's head")                      \
     M(SNAPSHOT_PAGE, snapshot_page, SNAPSHOT_PAGE_FIELDS, PLACE_REPLY, "snapshots of a node")     \
     M(SNAPSHOT_CHUNK, snapshot_chunk, SNAPSHOT_CHUNK_FIELDS, PLACE_REPLY,                         \

@@ -125,6 +125,16 @@
     REQUEST_FIELDS(U64)                          \
     STR(REQ, name, LEDGER_NAME_MAX, "which value")
 
+#define KV_DEL_FIELDS(U64, BOOL, STR, BIN, LIST)   \
+    REQUEST_FIELDS(U64)                            \
+    STR(REQ, key, JOB_KEY_MAX, "the client's key") \
+    STR(REQ, name, LEDGER_NAME_MAX, "which value")
+
+#define KV_LIST_FIELDS(U64, BOOL, STR, BIN, LIST)                      \
+    REQUEST_FIELDS(U64)                                                \
+    STR(OPT, prefix, LEDGER_NAME_MAX, "list names that begin with it") \
+    STR(OPT, after, LEDGER_NAME_MAX, "list names after that one")
+
 #define SNAPSHOT_TAKE_FIELDS(U64, BOOL, STR, BIN, LIST) REQUEST_FIELDS(U64)
 
 #define SNAPSHOT_LIST_FIELDS(U64, BOOL, STR, BIN, LIST) \
@@ -231,6 +241,10 @@
     M(KV_PUT, kv_put, KV_PUT_FIELDS, PLACE_REQUEST,                                            \
       "puts a value here or on another node; answered by kv_value or error")                   \
     M(KV_GET, kv_get, KV_GET_FIELDS, PLACE_REQUEST, "answered by kv_value or error")           \
+    M(KV_DEL, kv_del, KV_DEL_FIELDS, PLACE_REQUEST,                                            \
+      "removes a value; answered by kv_value or error")                                        \
+    M(KV_LIST, kv_list, KV_LIST_FIELDS, PLACE_REQUEST,                                         \
+      "lists values; answered by kv_page or error")                                            \
     M(SNAPSHOT_TAKE, snapshot_take, SNAPSHOT_TAKE_FIELDS, PLACE_REQUEST,                       \
       "takes a global snapshot; answered by snapshot when it is kept")                         \
     M(SNAPSHOT_LIST, snapshot_list, SNAPSHOT_LIST_FIELDS, PLACE_REQUEST,                       \

@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from typing import Any, AsyncIterator, Dict, Iterable, List, Optional, Sequence, Union
 
 from . import access as accesses
 from . import cluster as waiting
-from . import errors, packing, steps
+from . import packing, steps
 from .connection import Ask, Connection, Reply
 from .feed import Feed
 from .steps import Pause, Step, Steps, T
@@ -94,18 +93,7 @@ class Cluster:
         return time.monotonic() + self.timeout
 
     async def run(self, work: Steps[T]) -> T:
-        try:
-            step = next(work)
-            while True:
-                try:
-                    answer = await self._perform(step)
-                except errors.ConclaveError as error:
-                    step = work.throw(error)
-                else:
-                    step = work.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return await steps.drive(work, self._perform)
 
     async def _perform(self, step: Step) -> Any:
         if isinstance(step, Pause):
@@ -128,13 +116,16 @@ class Cluster:
         return (await self.ask({"type": "status_get"})).body
 
     async def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
-        await self.ask({"type": "kv_put", "node": node, "name": name, "value": value, "key": key or str(uuid.uuid4())})
+        await self.run(steps.kv_change("kv_put", key, self.deadline(), node=node, name=name, value=value))
 
     async def kv_get(self, name: str, node: int = 1) -> str:
-        body = (await self.ask({"type": "kv_get", "node": node, "name": name})).body
-        if not body.get("found"):
-            raise errors.NotFound(f"there is no value {name} on node {node}")
-        return str(body.get("value", ""))
+        return await self.run(steps.kv_get(node, name, self.deadline()))
+
+    async def kv_del(self, name: str, node: int = 1, key: Optional[str] = None) -> None:
+        await self.run(steps.kv_change("kv_del", key, self.deadline(), node=node, name=name))
+
+    async def kv_list(self, prefix: str = "", node: int = 1) -> Dict[str, str]:
+        return await self.run(steps.kv_list(node, prefix, self.deadline()))
 
     def feed(self, timeout: Optional[float] = None) -> Feed:
         return Feed(self._connection.access, timeout)

@@ -152,20 +152,9 @@ class Cluster:
 
     def run(self, work: Steps[T]) -> T:
         """Runs one of steps.py."""
-        try:
-            step = next(work)
-            while True:
-                try:
-                    answer = self._perform(step)
-                except errors.ConclaveError as error:
-                    step = work.throw(error)
-                else:
-                    step = work.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return steps.finish(steps.drive(work, self._perform))
 
-    def _perform(self, step: Step) -> Any:
+    async def _perform(self, step: Step) -> Any:
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
         if isinstance(step, Ask):
@@ -190,7 +179,8 @@ class Cluster:
     # --- jobs ---
 
     def submit(self, kind: str, *arguments: object, key: Optional[str] = None) -> Job:
-        """submit("factorial", 10) or submit("factorial 10"): returns when it is accepted. The same key is the same job."""
+        """submit("factorial", 10) or submit("factorial 10"): returns when it is accepted. The same key is the same job. Lists of
+        integers are uploaded: submit("product", [12, -5, 7]), submit("batch-gcd", moduli, known)."""
         return Job(self, self.run(steps.submit((kind, *arguments), key, self.deadline())))
 
     def map(self, command: Union[str, Sequence[str]], inputs: Iterable[Input], **options: Any) -> MapJob:
@@ -216,14 +206,19 @@ class Cluster:
         return self.ask({"type": "status_get"}).body
 
     def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
-        self.ask({"type": "kv_put", "node": node, "name": name, "value": value, "key": key or str(uuid.uuid4())})
+        self.run(steps.kv_change("kv_put", key, self.deadline(), node=node, name=name, value=value))
 
     def kv_get(self, name: str, node: int = 1) -> str:
         """NotFound: there is none."""
-        body = self.ask({"type": "kv_get", "node": node, "name": name}).body
-        if not body.get("found"):
-            raise errors.NotFound(f"there is no value {name} on node {node}")
-        return str(body.get("value", ""))
+        return self.run(steps.kv_get(node, name, self.deadline()))
+
+    def kv_del(self, name: str, node: int = 1, key: Optional[str] = None) -> None:
+        """NotFound: there is none."""
+        self.run(steps.kv_change("kv_del", key, self.deadline(), node=node, name=name))
+
+    def kv_list(self, prefix: str = "", node: int = 1) -> Dict[str, str]:
+        """The values of a node whose names begin with the prefix, in the order of their names."""
+        return self.run(steps.kv_list(node, prefix, self.deadline()))
 
     def progress_set(self, node: int, state: int) -> None:
         self.ask({"type": "progress_set", "index": node, "state": state})

@@ -175,15 +175,17 @@ class Executor(Base):
         return batch
 
     def _fly(self) -> None:
-        batch: List[_Waiting] = []
+        calls: "Dict[int, Future[Any]]" = {}  # that have no outcome yet: nothing here keeps one that was handed out
         try:
             batch = self._gather()
-            if batch:
-                self._run(batch)
+            files = [data for _, data in batch]
+            calls.update((n, future) for n, (future, _) in enumerate(batch, 1))
+            del batch
+            if calls:
+                self._run(calls, files)
         except BaseException as error:  # pylint: disable=broad-except
-            for future, _ in batch:
-                if not future.done():
-                    self._settle(future, error=error)
+            for n in list(calls):
+                self._settle(calls.pop(n), error=error)
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
@@ -199,25 +201,23 @@ class Executor(Base):
         else:
             future.set_exception(error)
 
-    def _run(self, batch: List[_Waiting]) -> None:
-        request = map_request([self._python, "-B", SCRIPT, "{}"], [f"call{n}.pickle" for n in range(1, len(batch) + 1)],
-                              uploads={SCRIPT: RUNNER}, files=[data for _, data in batch], **self._options)
+    def _run(self, calls: "Dict[int, Future[Any]]", files: List[bytes]) -> None:
+        request = map_request([self._python, "-B", SCRIPT, "{}"], [f"call{n}.pickle" for n in calls],
+                              uploads={SCRIPT: RUNNER}, files=files, **self._options)
         row = self._cluster.run(steps.submit_map(request, self._cluster.deadline()))
-        state, seen = steps.MapState(int(row["job"]), len(batch)), set()  # type: steps.MapState, set[int]
+        state, seen = steps.MapState(int(row["job"]), len(files)), set()  # type: steps.MapState, set[int]
         while tasks := self._cluster.run(steps.more_tasks(state, seen, None)):
             for task in tasks:
-                self._take(batch[task.task - 1][0], task)
-        for future, _ in batch:
-            if not future.done():
-                self._settle(future, error=errors.TaskFailed("the cluster tells nothing of this call"))
+                if task.task in calls:
+                    self._take(calls.pop(task.task), task)
+        for n in list(calls):
+            self._settle(calls.pop(n), error=errors.TaskFailed("the cluster tells nothing of this call"))
         try:
             self._cluster.ask({"type": "job_forget", "jobs": [{"job": state.job}]})
         except errors.ConclaveError:
             pass  # it is forgotten when more is remembered than is kept
 
     def _take(self, future: "Future[Any]", task: packing.Task) -> None:
-        if future.done():
-            return
         if task.state != "done":
             line = task.stderr.decode(errors="replace").strip().rpartition("\n")[2]
             self._settle(future, error=errors.TaskFailed(

@@ -45,6 +45,12 @@ def content_of_bytes(data: bytes) -> Content:
     return Content("bytes", data, cut, hashlib.sha256(data).digest())
 
 
+def content_of_integers(integers: Sequence[int]) -> Content:
+    """Each as its length, a byte for its sign and its magnitude (docs/jobs.md)."""
+    return content_of_parts("integers", [part(bytes([n < 0]) + abs(n).to_bytes((n.bit_length() + 7) // 8, "little"))
+                                         for n in integers])
+
+
 def content_of_parts(format_: str, parts: Sequence[bytes]) -> Content:
     data = b"".join(parts)
     aim = min(max(-(-len(data) // SEGMENTS), LEAST), MOST)

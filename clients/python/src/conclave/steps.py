@@ -6,7 +6,8 @@ import hashlib
 import time
 import uuid
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Generator, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import (Any, Awaitable, Callable, Coroutine, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar,
+                    Union)
 
 from . import errors, packing
 from .connection import Ask, Reply
@@ -44,6 +45,32 @@ def deadline_of(timeout: Optional[float]) -> Optional[float]:
     return None if timeout is None else time.monotonic() + timeout
 
 
+async def drive(work: Steps[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
+    """Goes through the steps: `perform` asks or pauses. Where it blocks instead of being suspended, finish() runs all of it."""
+    try:
+        step = next(work)
+        while True:
+            try:
+                answer = await perform(step)
+            except errors.ConclaveError as error:
+                step = work.throw(error)
+            else:
+                step = work.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def finish(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that is never suspended."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise RuntimeError("it was suspended")
+
+
 def ask(body: Row, deadline: Optional[float] = None, **more: Any) -> Steps[Reply]:
     reply: Reply = yield Ask(body, deadline=deadline, **more)
     return reply
@@ -61,7 +88,36 @@ def one(body: Row, deadline: Optional[float] = None, rows: str = "jobs", **more:
 
 # --- jobs ---
 
+LISTS = {"product": ("one list", 1), "batch-gcd": ("one or two lists", 2)}  # kinds over lists of integers
+
+
+def _is_list(argument: Any) -> bool:
+    return isinstance(argument, Iterable) and not isinstance(argument, (str, bytes))
+
+
+def submit_lists(kind: str, lists: Sequence[Iterable[int]], key: Optional[str], deadline: Optional[float]) -> Steps[Row]:
+    """Each list is uploaded as a stored value; the same list is sent once."""
+    said, most = LISTS.get(kind, ("no list", 0))
+    if not 0 < len(lists) <= most or not all(_is_list(given) for given in lists):
+        raise errors.Usage(f"{kind} takes {said} of integers")
+    spec, values = [], []
+    for given in [*lists, *[[]] * (most - len(lists))]:
+        integers = list(given)
+        if not all(isinstance(n, int) for n in integers):
+            raise errors.Usage("a list has something that is not an integer")
+        if kind == "batch-gcd" and any(n <= 0 for n in integers):
+            raise errors.Usage("a modulus is a positive integer")
+        content = packing.content_of_integers(integers)
+        if content.segments:
+            values.append({"value": (yield from upload(content, f"{len(integers)} integers", deadline))})
+        spec += [len(content.segments), len(integers), len(content.data)]
+    return (yield from one({"type": "submit", "key": key or str(uuid.uuid4()), "kind": kind,
+                            "spec": " ".join(map(str, spec)), "inputs": values}, deadline))
+
+
 def submit(words: Sequence[Any], key: Optional[str], deadline: Optional[float]) -> Steps[Row]:
+    if any(_is_list(word) for word in words[1:]):
+        return (yield from submit_lists(str(words[0]), words[1:], key, deadline))
     said = " ".join(str(word) for word in words).split()
     if not said:
         raise errors.Usage("a job is needed, such as `factorial 10`")
@@ -108,6 +164,31 @@ def pages(body: Row, rows: str, deadline: Optional[float]) -> Steps[List[Row]]:
         if not reply.body.get("more"):
             return found
         after = reply.body.get("after") or (found[-1]["counter"] if rows == "heads" else found[-1]["job"])
+
+
+# --- what nodes keep ---
+
+def kv_get(node: int, name: str, deadline: Optional[float]) -> Steps[str]:
+    body = (yield from ask({"type": "kv_get", "node": node, "name": name}, deadline)).body
+    if not body.get("found"):
+        raise errors.NotFound(f"there is no value {name} on node {node}")
+    return str(body.get("value", ""))
+
+
+def kv_list(node: int, prefix: str, deadline: Optional[float]) -> Steps[Dict[str, str]]:
+    found: Dict[str, str] = {}
+    after = ""
+    while True:
+        body = (yield from ask({"type": "kv_list", "node": node, "prefix": prefix, "after": after}, deadline)).body
+        rows = body.get("values") or []
+        found.update((row["name"], row["value"]) for row in rows)
+        if not body.get("more") or not rows or rows[-1]["name"] <= after:
+            return found
+        after = rows[-1]["name"]
+
+
+def kv_change(kind: str, key: Optional[str], deadline: Optional[float], **more: Any) -> Steps[None]:
+    yield from ask({"type": kind, "key": key or str(uuid.uuid4()), **more}, deadline)
 
 
 # --- stored values ---
