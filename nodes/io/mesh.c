@@ -22,6 +22,7 @@ struct mesh {
     struct mesh_config config;
     void *receivers[PLANE_COUNT]; /* ROUTERs; none on the heartbeat plane */
     int receiver_fds[PLANE_COUNT];
+    bool stirred[PLANE_COUNT]; /* a ROUTER was used since it was looked at: its fd may be silent */
     void *feed;              /* PUB */
     struct feeds *feeds;     /* of the others */
     unsigned *feed_attempts; /* by peer: which of its keys its feed is connected with */
@@ -78,6 +79,7 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
             mesh->receiver_fds[plane] = feeds_fd(mesh->feeds);
         else
             zmq_getsockopt(*socket, ZMQ_FD, &mesh->receiver_fds[plane], &len);
+        mesh->stirred[plane] = true;
         error = listen_on(mesh, *socket, (enum plane)plane, why);
     }
     if (error)
@@ -143,21 +145,24 @@ void *mesh_socket(const struct mesh *mesh, enum plane plane)
 int mesh_take(struct mesh *mesh, enum plane plane, struct bus_parts *parts, node_id_t *feed)
 {
     *feed = NODE_NONE;
+    mesh->stirred[plane] = true;
     if (plane == PLANE_HEARTBEAT)
         return feeds_receive(mesh->feeds, parts, feed);
     return bus_receive(mesh->receivers[plane], parts);
 }
 
 /* Not zmq_poll(): it asks every socket twice in each turn, monitors included, and each time costs a
- * system call. That was more than all the rest of what an idle node does. */
+ * system call. That was more than all the rest of what an idle node does. Nor every ROUTER at every
+ * turn: one that had nothing and was not used since wakes its fd for whatever comes. */
 bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT])
 {
     bool any = false;
     for (int plane = 0; plane < PLANE_COUNT; plane++) {
         int events = 0;
         size_t len = sizeof events;
-        if (mesh->receivers[plane])
+        if (mesh->receivers[plane] && mesh->stirred[plane])
             zmq_getsockopt(mesh->receivers[plane], ZMQ_EVENTS, &events, &len);
+        mesh->stirred[plane] = false;
         readable[plane] = mesh->receivers[plane] ? events & ZMQ_POLLIN : feeds_pending(mesh->feeds);
         any = any || readable[plane];
     }
@@ -276,6 +281,7 @@ uint64_t mesh_replies_bytes(const struct mesh *mesh)
 int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message)
 {
     struct slice envelope[ENVELOPE_PARTS];
+    mesh->stirred[PLANE_CONTROL] = true;
     client_envelope(client, envelope);
     struct gauge *gauge = gauges_get(&mesh->replies, envelope[0]);
     uint64_t waiting = gauge_bytes(gauge), all = gauge_bytes(mesh->replies.all);

@@ -42,6 +42,11 @@
  * nodes the period is longer by default (heartbeat.h). */
 #define HEARTBEAT_NODES_FEW  12
 #define HEARTBEAT_NODES_MANY 36
+/* A follower that has nothing to tell leaves out heartbeats, but this many still come in an
+ * election timeout, so that one that is late suspects nobody ... */
+#define HEARTBEAT_IDLE_BEATS 3
+/* ... and it comes every 200 ms by default at the longest: people and brokers look at it. */
+#define HEARTBEAT_IDLE_PERIODS 4
 /* Ten heartbeats: one lost burst elects nobody. */
 #define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US)
 /* After a disconnect voters start in turn, not at once. */

@@ -7,6 +7,7 @@
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/shares.h"
 #include "shared/base/bits.h"
+#include "shared/base/heartbeat.h"
 #include "shared/base/mutant.h"
 
 /* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
@@ -94,8 +95,12 @@ static uint64_t allowed_us(const struct schedule *schedule, const struct assignm
 
 static bool is_quiet(const struct schedule *schedule, node_id_t worker)
 {
-    return schedule->step->now_us >= schedule->links->peers[worker].heard_us +
-                                         (QUIET_BEATS + 1) * schedule->step->config.heartbeat_us;
+    const struct node_config *config = &schedule->step->config;
+    uint64_t usual_us = config->heartbeat_us;
+    /* The first to come may be one of a worker that had nothing to tell. */
+    uint64_t patience_us =
+        QUIET_BEATS * usual_us + heartbeat_idle_us(usual_us, config->election_timeout_us);
+    return schedule->step->now_us >= schedule->links->peers[worker].heard_us + patience_us;
 }
 
 void deadlines_returned(struct schedule *schedule, node_id_t worker)
