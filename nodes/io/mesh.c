@@ -16,6 +16,7 @@
 #define VALUE_QUEUE_MAX 64            /* chunks that wait for a peer: at most 32 MiB */
 #define PAUSED_US       (10 * MS_US)  /* when a link pauses */
 #define SWEEP_US        (500 * MS_US) /* all monitors are read at least so often */
+#define POLL_PAUSED_US  (100 * MS_US) /* the loop waits no longer while a link pauses */
 
 struct mesh {
     void *context;
@@ -177,6 +178,11 @@ size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n)
      * of what an idle node did. */
     items[n++] = (struct pollfd){.fd = mesh->watch, .events = POLLIN};
     return n;
+}
+
+uint64_t mesh_patience_us(const struct mesh *mesh)
+{
+    return mesh->n_paused ? POLL_PAUSED_US : SWEEP_US;
 }
 
 /* The feed takes the key that the peer is known to have now: a SUB is never told that its own does

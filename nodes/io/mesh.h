@@ -36,6 +36,9 @@ void mesh_connect(struct mesh *mesh, uint64_t now_us);
 /* Closes all; what is queued is still sent within `linger_ms`. Accepts NULL, nulls the pointer. */
 void mesh_close(struct mesh **mesh, int linger_ms);
 
+/* The loop may wait so long: links that pause, and monitors, are looked at by the clock. */
+uint64_t mesh_patience_us(const struct mesh *mesh);
+
 /* The plane's ROUTER; NULL for the heartbeat plane. */
 void *mesh_socket(const struct mesh *mesh, enum plane plane);
 

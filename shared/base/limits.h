@@ -42,10 +42,10 @@
  * nodes the period is longer by default (heartbeat.h). */
 #define HEARTBEAT_NODES_FEW  12
 #define HEARTBEAT_NODES_MANY 36
-/* A follower that has nothing to tell leaves out heartbeats, but this many still come in an
- * election timeout, so that one that is late suspects nobody ... */
-#define HEARTBEAT_IDLE_BEATS 3
-/* ... and it comes every 200 ms by default at the longest: people and brokers look at it. */
+/* A node that has nothing to tell leaves out heartbeats: waking is what an idle cluster costs. So
+ * many still come in an election timeout, of the coordinator twice as many ... */
+#define HEARTBEAT_IDLE_BEATS 2
+/* ... and every fourth at least: by default those of 200 ms, of the coordinator of 100 ms. */
 #define HEARTBEAT_IDLE_PERIODS 4
 /* Ten heartbeats: one lost burst elects nobody. */
 #define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US)

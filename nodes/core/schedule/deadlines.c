@@ -99,7 +99,7 @@ static bool is_quiet(const struct schedule *schedule, node_id_t worker)
     uint64_t usual_us = config->heartbeat_us;
     /* The first to come may be one of a worker that had nothing to tell. */
     uint64_t patience_us =
-        QUIET_BEATS * usual_us + heartbeat_idle_us(usual_us, config->election_timeout_us);
+        QUIET_BEATS * usual_us + heartbeat_idle_us(usual_us, config->election_timeout_us, false);
     return schedule->step->now_us >= schedule->links->peers[worker].heard_us + patience_us;
 }
 

@@ -46,11 +46,13 @@ static bool is_same(const struct heartbeat_told *a, const struct heartbeat_told 
            a->pressed == b->pressed && a->voter == b->voter;
 }
 
-/* It follows a coordinator, its disk does not wait, and what it said last is still so. */
+/* It follows a coordinator or serves with no job open, its disk does not wait, and what it said last
+ * is still so. */
 static bool has_nothing_to_tell(const struct service *service)
 {
     const struct step *step = service->step;
-    if (!step->coordinator || step->coordinator == step->config.id || works(service) ||
+    bool serves = service->raft->election.serving && !service->state->jobs.open;
+    if (!step->coordinator || (step->coordinator == step->config.id && !serves) || works(service) ||
         service->raft->disk_busy_us >= MS_US)
         return false;
     struct heartbeat_told now = to_tell(service);
@@ -140,6 +142,7 @@ void heartbeat_tick(struct service *service)
     service->step->news = false;
     service->told = to_tell(service);
     service->heartbeat_at_us = multiple_after(now_us, period_us);
-    service->heartbeat_rest_us =
-        multiple_after(now_us, heartbeat_idle_us(period_us, config->election_timeout_us));
+    period_us = heartbeat_idle_us(period_us, config->election_timeout_us,
+                                  step_coordinates(service->step));
+    service->heartbeat_rest_us = multiple_after(now_us, period_us);
 }

@@ -5,8 +5,8 @@
 
 #include "nodes/core/service/service_types.h"
 
-/* Publishes a heartbeat when one is due, or when something changed. A follower that has nothing to
- * tell does so less often (heartbeat_idle_us()). */
+/* Publishes a heartbeat when one is due, or when something changed. One that has nothing to tell
+ * does so less often (heartbeat_idle_us()). */
 void heartbeat_tick(struct service *service);
 
 /* When the next one is due, unless something changes. */
