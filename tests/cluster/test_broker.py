@@ -7,6 +7,7 @@ import time
 import pytest
 
 from harness import OK, UNREACHABLE, seconds, wait_for
+from test_failure import workers_of
 
 
 def job_of(cluster, n, broker=None):
