@@ -51,7 +51,9 @@ static bool is_same(const struct heartbeat_told *a, const struct heartbeat_told 
 static bool has_nothing_to_tell(const struct service *service)
 {
     const struct step *step = service->step;
-    bool serves = service->raft->election.serving && !service->state->jobs.open;
+    /* Health looks at what waits for a majority whenever a step is made: it needs steps. */
+    bool waits = service->raft->log.last > service->raft->log.commit;
+    bool serves = service->raft->election.serving && !service->state->jobs.open && !waits;
     if (!step->coordinator || (step->coordinator == step->config.id && !serves) || works(service) ||
         service->raft->disk_busy_us >= MS_US)
         return false;
