@@ -93,14 +93,18 @@ static uint64_t allowed_us(const struct schedule *schedule, const struct assignm
 
 /* --- who takes too long --- */
 
+/* A worker that had nothing to tell beats less often, until it is given something to do. */
 static bool is_quiet(const struct schedule *schedule, node_id_t worker)
 {
     const struct node_config *config = &schedule->step->config;
-    uint64_t usual_us = config->heartbeat_us;
-    /* The first to come may be one of a worker that had nothing to tell. */
-    uint64_t patience_us =
-        QUIET_BEATS * usual_us + heartbeat_idle_us(usual_us, config->election_timeout_us, false);
-    return schedule->step->now_us >= schedule->links->peers[worker].heard_us + patience_us;
+    const struct worker_slot *slot = &schedule->slots[worker];
+    uint64_t since_us = schedule->links->peers[worker].heard_us, period_us = config->heartbeat_us;
+    uint64_t next_us = heartbeat_idle_us(period_us, config->election_timeout_us, false);
+    if (slot->outstanding) {
+        since_us = slot->busy_us > since_us ? slot->busy_us : since_us;
+        next_us = period_us;
+    }
+    return schedule->step->now_us >= since_us + QUIET_BEATS * period_us + next_us;
 }
 
 void deadlines_returned(struct schedule *schedule, node_id_t worker)

@@ -1,5 +1,6 @@
 #include "nodes/core/service/heartbeat.h"
 
+#include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/worker/worker.h"
 #include "shared/base/heartbeat.h"
@@ -46,19 +47,32 @@ static bool is_same(const struct heartbeat_told *a, const struct heartbeat_told 
            a->pressed == b->pressed && a->voter == b->voter;
 }
 
-/* It follows a coordinator or serves with no job open, its disk does not wait, and what it said last
- * is still so. */
+/* Whoever returns, or lags behind an election, believes a term only when several tell it, and waits
+ * for their heartbeats: all beat as ever until all that live follow one coordinator. */
+static bool all_agree(const struct service *service)
+{
+    const struct step *step = service->step;
+    bool agree = true;
+    for (node_id_t id = 1; agree && id <= step->config.n_nodes; id++) {
+        const struct peer *peer = &service->links->peers[id];
+        const struct wire_heartbeat *of = peer->heartbeat ? &peer->heartbeat->as.heartbeat : NULL;
+        agree = !peer->alive ||
+                (of && of->term == step->term && of->coordinator == step->coordinator);
+    }
+    return agree;
+}
+
+/* It follows a coordinator as all do, or serves with no job open, its disk does not wait, and what
+ * it said last is still so. */
 static bool has_nothing_to_tell(const struct service *service)
 {
     const struct step *step = service->step;
-    /* Health looks at what waits for a majority whenever a step is made: it needs steps. */
-    bool waits = service->raft->log.last > service->raft->log.commit;
-    bool serves = service->raft->election.serving && !service->state->jobs.open && !waits;
+    bool serves = service->raft->election.serving && !service->state->jobs.open;
     if (!step->coordinator || (step->coordinator == step->config.id && !serves) || works(service) ||
         service->raft->disk_busy_us >= MS_US)
         return false;
     struct heartbeat_told now = to_tell(service);
-    return is_same(&now, &service->told);
+    return is_same(&now, &service->told) && all_agree(service);
 }
 
 uint64_t heartbeat_deadline(const struct service *service)
