@@ -24,10 +24,10 @@ struct mesh {
     void *receivers[PLANE_COUNT]; /* ROUTERs; none on the heartbeat plane */
     int receiver_fds[PLANE_COUNT];
     bool stirred[PLANE_COUNT]; /* a ROUTER was used since it was looked at: its fd may be silent */
-    void *feed;              /* PUB */
-    struct feeds *feeds;     /* of the others */
-    unsigned *feed_attempts; /* by peer: which of its keys its feed is connected with */
-    struct link **links;     /* [peer * PLANE_COUNT + plane]; NULL: none */
+    void *feed;                /* PUB */
+    struct feeds *feeds;       /* of the others */
+    unsigned *feed_attempts;   /* by peer: which of its keys its feed is connected with */
+    struct link **links;       /* [peer * PLANE_COUNT + plane]; NULL: none */
     size_t n_links;
     int watch;             /* an epoll set of their monitors */
     size_t at;             /* where the sweep goes on */

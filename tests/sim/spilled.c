@@ -8,8 +8,8 @@
 #include "tests/harness/inside.h"
 #include "tests/sim/oracle.h"
 
-/* When the worker has tried again by its own clock, which may be slow (drift), and the world has seen
- * what came of it. */
+/* When the worker has tried again by its own clock, which may be slow (drift), and the world has
+ * seen what came of it. */
 #define TRIED_AGAIN_US (SPILL_RETRY_US + SPILL_RETRY_US / 10)
 
 void spilled_order(struct world *world, node_id_t id, const struct spill_order *order)

@@ -56,8 +56,8 @@ static bool all_agree(const struct service *service)
     for (node_id_t id = 1; agree && id <= step->config.n_nodes; id++) {
         const struct peer *peer = &service->links->peers[id];
         const struct wire_heartbeat *of = peer->heartbeat ? &peer->heartbeat->as.heartbeat : NULL;
-        agree = !peer->alive ||
-                (of && of->term == step->term && of->coordinator == step->coordinator);
+        agree =
+            !peer->alive || (of && of->term == step->term && of->coordinator == step->coordinator);
     }
     return agree;
 }
@@ -158,7 +158,7 @@ void heartbeat_tick(struct service *service)
     service->step->news = false;
     service->told = to_tell(service);
     service->heartbeat_at_us = multiple_after(now_us, period_us);
-    period_us = heartbeat_idle_us(period_us, config->election_timeout_us,
-                                  step_coordinates(service->step));
+    period_us =
+        heartbeat_idle_us(period_us, config->election_timeout_us, step_coordinates(service->step));
     service->heartbeat_rest_us = multiple_after(now_us, period_us);
 }
