@@ -59,7 +59,7 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
         readable[plane] = readable[plane] || items[POLL_OWN + plane].revents;
     for (size_t i = POLL_OWN + PLANE_COUNT; i < n; i++)
         if (items[i].revents)
-            mesh_sweep_now(runtime->mesh);
+            mesh_monitors_stir(runtime->mesh);
     if (items[POLL_SIGNAL].revents) {
         struct signalfd_siginfo info;
         runtime->stopping = read(runtime->signal_fd, &info, sizeof info) == sizeof info;

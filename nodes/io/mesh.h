@@ -57,7 +57,10 @@ bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT]);
 #define MESH_POLL_MAX (PLANE_COUNT + 1)
 size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n);
 
-/* Says that some monitor is readable: mesh_next() looks at all of them at once. */
+/* Says that some monitor is readable: mesh_next() looks at those that are. */
+void mesh_monitors_stir(struct mesh *mesh);
+
+/* mesh_next() looks at all links at once. */
 void mesh_sweep_now(struct mesh *mesh);
 
 /* Takes the next change of a connection's state; false when there is none. */
