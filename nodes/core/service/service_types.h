@@ -87,8 +87,8 @@ struct service {
     struct heartbeat_told told;
     uint64_t heartbeat_at_us;   /* the next heartbeat is due ... */
     uint64_t heartbeat_rest_us; /* ... or then, while there is nothing to tell */
-    struct turn_report turn; /* as the last event said */
-    uint64_t starved_us;     /* likewise */
+    struct turn_report turn;    /* as the last event said */
+    uint64_t starved_us;        /* likewise */
 };
 
 #endif
