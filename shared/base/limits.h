@@ -338,6 +338,8 @@
 #define PACE_NEAR_SIZES   2 /* a small operation tells of those of four times its size */
 /* 0.1 to 1 ms: what takes less is mostly threads that wake up, and tells of no larger one. */
 #define PACE_TELLING_COST UINT64_C(1000000)
+/* And no thread takes as long as this to wake up. */
+#define PACE_TELLING_US (100 * MS_US)
 /* Per unit, when nothing tells: a processor four times slower than the one that was measured. */
 #define PACE_UNKNOWN_PS UINT64_C(4000)
 /* A unit takes at most four times as long as units of other operators. */
