@@ -453,6 +453,10 @@ bench-plots: bench-deps ## SVG of the figures in JSON=FILE, into PLOTS=DIR (docs
 bench-keys: all $(B)/bench/load ## what keys cost: jobs/s, operations/s, transfers/s and failover beside --insecure (BENCH_KEYS_ARGS='--nodes 3 6')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/keys.py --dir $(B) $(json) $(BENCH_KEYS_ARGS)
 
+.PHONY: bench-idle
+bench-idle: all ## the processor time of nodes that have nothing to do, beside a formula, and of their start, by size (IDLE_ARGS='--nodes 6 25 --seconds 30')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/idle.py --dir $(B) $(json) $(IDLE_ARGS)
+
 .PHONY: bench-history
 bench-history: all $(B)/bench/history $(B)/bench/load ## does anything get slower as jobs pile up? (HISTORY_ARGS='--marks 20000 100000', HISTORY_KEPT='1000 10000 100000')
 	@$(B)/bench/history $(or $(HISTORY_KEPT),1000 10000 100000)

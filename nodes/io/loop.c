@@ -16,7 +16,6 @@
 #include "shared/base/memory.h"
 #include "shared/bus/intake.h"
 
-#define POLL_MAX_US (100 * MS_US) /* monitors that are not polled are read at least so often */
 /* Worth a line in the log: half an election timeout, or a tenth not counting what it waited for a
  * processor. */
 #define TURN_LONG_US     (250 * MS_US)
@@ -29,7 +28,7 @@ enum { POLL_SIGNAL, POLL_STORE, POLL_BULK, POLL_COMPUTE, POLL_TASKS, POLL_FILES,
 
 static int timeout_ms(const struct runtime *runtime)
 {
-    uint64_t now_us = clock_now_us(), at_us = now_us + POLL_MAX_US;
+    uint64_t now_us = clock_now_us(), at_us = now_us + mesh_patience_us(runtime->mesh);
     uint64_t node_us = node_deadline(runtime->node),
              transfer_us = transfer_deadline(runtime->transfer);
     at_us = node_us < at_us ? node_us : at_us;
@@ -60,7 +59,7 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
         readable[plane] = readable[plane] || items[POLL_OWN + plane].revents;
     for (size_t i = POLL_OWN + PLANE_COUNT; i < n; i++)
         if (items[i].revents)
-            mesh_sweep_now(runtime->mesh);
+            mesh_monitors_stir(runtime->mesh);
     if (items[POLL_SIGNAL].revents) {
         struct signalfd_siginfo info;
         runtime->stopping = read(runtime->signal_fd, &info, sizeof info) == sizeof info;

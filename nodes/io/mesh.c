@@ -16,19 +16,25 @@
 #define VALUE_QUEUE_MAX 64            /* chunks that wait for a peer: at most 32 MiB */
 #define PAUSED_US       (10 * MS_US)  /* when a link pauses */
 #define SWEEP_US        (500 * MS_US) /* all monitors are read at least so often */
+#define STIRRED_MAX     64            /* monitors that one look at the set tells of */
+#define POLL_PAUSED_US  (100 * MS_US) /* the loop waits no longer while a link pauses */
 
 struct mesh {
     void *context;
     struct mesh_config config;
     void *receivers[PLANE_COUNT]; /* ROUTERs; none on the heartbeat plane */
     int receiver_fds[PLANE_COUNT];
-    void *feed;              /* PUB */
-    struct feeds *feeds;     /* of the others */
-    unsigned *feed_attempts; /* by peer: which of its keys its feed is connected with */
-    struct link **links;     /* [peer * PLANE_COUNT + plane]; NULL: none */
+    bool stirred[PLANE_COUNT]; /* a ROUTER was used since it was looked at: its fd may be silent */
+    void *feed;                /* PUB */
+    struct feeds *feeds;       /* of the others */
+    unsigned *feed_attempts;   /* by peer: which of its keys its feed is connected with */
+    struct link **links;       /* [peer * PLANE_COUNT + plane]; NULL: none */
     size_t n_links;
     int watch;             /* an epoll set of their monitors */
-    size_t at;             /* where the sweep goes on */
+    bool *due;             /* by link: it is looked at in the next round, or this one */
+    bool stirs;            /* some are due, or the set will tell which */
+    bool sweeps;           /* this round looks at all */
+    size_t at;             /* where the round goes on */
     size_t n_paused;       /* links that wait to try again, as of the last sweep */
     uint64_t swept_us;     /* when the last one ended */
     struct gauges replies; /* by broker */
@@ -62,6 +68,7 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
     mesh->config = *config;
     mesh->n_links = (size_t)(config->n_nodes + 1) * PLANE_COUNT;
     mesh->links = mem_new(mesh->n_links, sizeof(struct link *));
+    mesh->due = mem_new(mesh->n_links, sizeof *mesh->due);
     mesh->feed_attempts = mem_new(config->n_nodes + 1, sizeof *mesh->feed_attempts);
     mesh->replies.all = gauge_new(NULL);
     mesh->feeds = feeds_new(context, config->doors, config->n_nodes, FEEDS_HEARTBEATS);
@@ -78,6 +85,7 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
             mesh->receiver_fds[plane] = feeds_fd(mesh->feeds);
         else
             zmq_getsockopt(*socket, ZMQ_FD, &mesh->receiver_fds[plane], &len);
+        mesh->stirred[plane] = true;
         error = listen_on(mesh, *socket, (enum plane)plane, why);
     }
     if (error)
@@ -102,8 +110,8 @@ void mesh_connect(struct mesh *mesh, uint64_t now_us)
                                            .queue_max =
                                                plane == PLANE_VALUE ? VALUE_QUEUE_MAX : SOCKET_HWM,
                                            .watch = mesh->watch};
-                mesh->links[peer * PLANE_COUNT + (unsigned)plane] =
-                    link_new(mesh->context, &link, now_us);
+                link.watch_as = peer * PLANE_COUNT + (unsigned)plane;
+                mesh->links[link.watch_as] = link_new(mesh->context, &link, now_us);
             }
         mesh_refeed(mesh, peer);
     }
@@ -124,6 +132,7 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     close(it->watch);
     gauges_clear(&it->replies);
     free(it->links);
+    free(it->due);
     free(it->feed_attempts);
     free(it);
 }
@@ -143,21 +152,24 @@ void *mesh_socket(const struct mesh *mesh, enum plane plane)
 int mesh_take(struct mesh *mesh, enum plane plane, struct bus_parts *parts, node_id_t *feed)
 {
     *feed = NODE_NONE;
+    mesh->stirred[plane] = true;
     if (plane == PLANE_HEARTBEAT)
         return feeds_receive(mesh->feeds, parts, feed);
     return bus_receive(mesh->receivers[plane], parts);
 }
 
 /* Not zmq_poll(): it asks every socket twice in each turn, monitors included, and each time costs a
- * system call. That was more than all the rest of what an idle node does. */
+ * system call. That was more than all the rest of what an idle node does. Nor every ROUTER at every
+ * turn: one that had nothing and was not used since wakes its fd for whatever comes. */
 bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT])
 {
     bool any = false;
     for (int plane = 0; plane < PLANE_COUNT; plane++) {
         int events = 0;
         size_t len = sizeof events;
-        if (mesh->receivers[plane])
+        if (mesh->receivers[plane] && mesh->stirred[plane])
             zmq_getsockopt(mesh->receivers[plane], ZMQ_EVENTS, &events, &len);
+        mesh->stirred[plane] = false;
         readable[plane] = mesh->receivers[plane] ? events & ZMQ_POLLIN : feeds_pending(mesh->feeds);
         any = any || readable[plane];
     }
@@ -174,6 +186,11 @@ size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n)
     return n;
 }
 
+uint64_t mesh_patience_us(const struct mesh *mesh)
+{
+    return mesh->n_paused ? POLL_PAUSED_US : SWEEP_US;
+}
+
 /* The feed takes the key that the peer is known to have now: a SUB is never told that its own does
  * not fit. */
 static void feed_as(struct mesh *mesh, node_id_t peer, unsigned attempt)
@@ -184,16 +201,43 @@ static void feed_as(struct mesh *mesh, node_id_t peer, unsigned attempt)
     mesh_refeed(mesh, peer);
 }
 
+/* Of 25 nodes each has a hundred links, and asking a monitor costs a system call: while all connect
+ * that was most of what the loop did. All are asked only now and then, in case one told nothing. */
+static void begin_round(struct mesh *mesh)
+{
+    struct epoll_event events[STIRRED_MAX];
+    int n = mesh->sweeps ? 0 : epoll_wait(mesh->watch, events, STIRRED_MAX, 0);
+    if (mesh->sweeps) {
+        memset(mesh->due, true, mesh->n_links * sizeof *mesh->due);
+        mesh->n_paused = 0;
+    }
+    for (int i = 0; i < n; i++)
+        mesh->due[events[i].data.u32] = true;
+    mesh->stirs = n == STIRRED_MAX;
+}
+
+static void end_round(struct mesh *mesh, uint64_t now_us)
+{
+    mesh->at = 0;
+    if (!mesh->sweeps)
+        return;
+    mesh->swept_us = now_us;
+    gauges_sweep(&mesh->replies);
+    feeds_check(mesh->feeds);
+}
+
 bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, node_id_t *peer)
 {
-    /* Links that pause have no monitor to wait for, so the clock alone wakes them. */
-    if (mesh->at == 0 && now_us < mesh->swept_us + (mesh->n_paused ? PAUSED_US : SWEEP_US))
-        return false;
-    if (mesh->at == 0)
-        mesh->n_paused = 0;
-    while (mesh->at < mesh->n_links) {
+    if (mesh->at == 0) {
+        /* Links that pause have no monitor to wait for, so the clock alone wakes them. */
+        mesh->sweeps = now_us >= mesh->swept_us + (mesh->n_paused ? PAUSED_US : SWEEP_US);
+        if (!mesh->sweeps && !mesh->stirs)
+            return false;
+        begin_round(mesh);
+    }
+    for (; mesh->at < mesh->n_links; mesh->at++) {
         struct link *link = mesh->links[mesh->at];
-        enum link_news news = link ? link_next(link, now_us) : LINK_NOTHING;
+        enum link_news news = link && mesh->due[mesh->at] ? link_next(link, now_us) : LINK_NOTHING;
         if (news != LINK_NOTHING) {
             *up = news == LINK_UP;
             *plane = (enum plane)(mesh->at % PLANE_COUNT);
@@ -202,14 +246,16 @@ bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, 
                 feed_as(mesh, *peer, link_attempt(link));
             return true;
         }
-        mesh->n_paused += link && link_fd(link) < 0;
-        mesh->at++;
+        mesh->n_paused += link && mesh->due[mesh->at] && link_fd(link) < 0;
+        mesh->due[mesh->at] = false;
     }
-    mesh->at = 0;
-    mesh->swept_us = now_us;
-    gauges_sweep(&mesh->replies);
-    feeds_check(mesh->feeds);
+    end_round(mesh, now_us);
     return false;
+}
+
+void mesh_monitors_stir(struct mesh *mesh)
+{
+    mesh->stirs = true;
 }
 
 void mesh_sweep_now(struct mesh *mesh)
@@ -225,13 +271,20 @@ static struct link *link_of(const struct mesh *mesh, enum plane plane, node_id_t
     return i < mesh->n_links ? mesh->links[i] : NULL;
 }
 
+/* Its monitor is a new one, or it is to try again. */
+static void look_soon(struct mesh *mesh, enum plane plane, node_id_t peer)
+{
+    mesh->due[(size_t)peer * PLANE_COUNT + plane] = true;
+    mesh->stirs = true;
+}
+
 void mesh_remake(struct mesh *mesh, enum plane plane, node_id_t peer, uint64_t now_us)
 {
     struct link *link = link_of(mesh, plane, peer);
     if (!link)
         return;
     link_remake(link, now_us);
-    mesh_sweep_now(mesh); /* its monitor is a new one */
+    look_soon(mesh, plane, peer);
 }
 
 void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer)
@@ -240,7 +293,7 @@ void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer)
     if (!link || link_is_up(link))
         return;
     link_hurry(link);
-    mesh_sweep_now(mesh);
+    look_soon(mesh, plane, peer);
 }
 
 void mesh_refeed(struct mesh *mesh, node_id_t peer)
@@ -276,6 +329,7 @@ uint64_t mesh_replies_bytes(const struct mesh *mesh)
 int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message)
 {
     struct slice envelope[ENVELOPE_PARTS];
+    mesh->stirred[PLANE_CONTROL] = true;
     client_envelope(client, envelope);
     struct gauge *gauge = gauges_get(&mesh->replies, envelope[0]);
     uint64_t waiting = gauge_bytes(gauge), all = gauge_bytes(mesh->replies.all);

@@ -36,6 +36,9 @@ void mesh_connect(struct mesh *mesh, uint64_t now_us);
 /* Closes all; what is queued is still sent within `linger_ms`. Accepts NULL, nulls the pointer. */
 void mesh_close(struct mesh **mesh, int linger_ms);
 
+/* The loop may wait so long: links that pause, and monitors, are looked at by the clock. */
+uint64_t mesh_patience_us(const struct mesh *mesh);
+
 /* The plane's ROUTER; NULL for the heartbeat plane. */
 void *mesh_socket(const struct mesh *mesh, enum plane plane);
 
@@ -54,7 +57,10 @@ bool mesh_look(struct mesh *mesh, bool readable[PLANE_COUNT]);
 #define MESH_POLL_MAX (PLANE_COUNT + 1)
 size_t mesh_poll_items(struct mesh *mesh, struct pollfd *items, size_t n);
 
-/* Says that some monitor is readable: mesh_next() looks at all of them at once. */
+/* Says that some monitor is readable: mesh_next() looks at those that are. */
+void mesh_monitors_stir(struct mesh *mesh);
+
+/* mesh_next() looks at all links at once. */
 void mesh_sweep_now(struct mesh *mesh);
 
 /* Takes the next change of a connection's state; false when there is none. */

@@ -42,6 +42,11 @@
  * nodes the period is longer by default (heartbeat.h). */
 #define HEARTBEAT_NODES_FEW  12
 #define HEARTBEAT_NODES_MANY 36
+/* A node that has nothing to tell leaves out heartbeats: waking is what an idle cluster costs. So
+ * many still come in an election timeout, of the coordinator twice as many ... */
+#define HEARTBEAT_IDLE_BEATS 2
+/* ... and every fourth at least: by default those of 200 ms, of the coordinator of 100 ms. */
+#define HEARTBEAT_IDLE_PERIODS 4
 /* Ten heartbeats: one lost burst elects nobody. */
 #define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US)
 /* After a disconnect voters start in turn, not at once. */
@@ -333,6 +338,8 @@
 #define PACE_NEAR_SIZES   2 /* a small operation tells of those of four times its size */
 /* 0.1 to 1 ms: what takes less is mostly threads that wake up, and tells of no larger one. */
 #define PACE_TELLING_COST UINT64_C(1000000)
+/* And no thread takes as long as this to wake up. */
+#define PACE_TELLING_US (100 * MS_US)
 /* Per unit, when nothing tells: a processor four times slower than the one that was measured. */
 #define PACE_UNKNOWN_PS UINT64_C(4000)
 /* A unit takes at most four times as long as units of other operators. */

@@ -29,6 +29,7 @@ struct link {
     unsigned attempts;      /* each with another key of the node, while it has several */
     struct presented presented;
     int watch; /* an epoll set where that is watched; -1: nowhere */
+    uint32_t watch_as;
     bool watched;
     bool up;
     bool sleeps;  /* it was refused, and libzmq waits until it tries again */
@@ -71,7 +72,7 @@ static void make(struct link *link, uint64_t now_us)
      * link reads its monitor until it is empty, or nobody is woken by what happens next. */
     size_t len = sizeof link->fd;
     zmq_getsockopt(link->monitor, ZMQ_FD, &link->fd, &len);
-    struct epoll_event readable = {.events = EPOLLIN};
+    struct epoll_event readable = {.events = EPOLLIN, .data.u32 = link->watch_as};
     link->watched = link->watch >= 0 && !epoll_ctl(link->watch, EPOLL_CTL_ADD, link->fd, &readable);
     /* The host was checked when the program started; an unknown one is looked up again at each
      * retry. */
@@ -107,7 +108,8 @@ struct link *link_new(void *context, const struct link_config *config, uint64_t 
                           .host = mem_string(config->host),
                           .port = config->port,
                           .queue_max = config->queue_max,
-                          .watch = config->watch};
+                          .watch = config->watch,
+                          .watch_as = config->watch_as};
     make(link, now_us);
     return link;
 }

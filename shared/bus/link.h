@@ -25,6 +25,7 @@ struct link_config {
     int queue_max; /* so many messages wait in it at most */
     int watch; /* an epoll set that becomes readable when link_next() may have something to say; -1:
                   none */
+    uint32_t watch_as; /* the set's data.u32 of it */
 };
 
 /* Makes a link and starts to connect. Caller destroys, before the set is closed. */

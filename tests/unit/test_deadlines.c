@@ -9,6 +9,7 @@
 #include "nodes/core/ledger/ledger.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
+#include "nodes/core/service/heartbeat.h"
 #include "nodes/core/service/service.h"
 #include "nodes/core/snapshot/snapshot.h"
 #include "nodes/core/worker/worker.h"
@@ -99,7 +100,7 @@ static uint64_t snapshot_waits(const struct snapshots *snapshots)
 
 static uint64_t service_waits(const struct service *service)
 {
-    uint64_t at = service->heartbeat_at_us;
+    uint64_t at = heartbeat_deadline(service);
     for (size_t i = 0; i < service->waiters.n; i++)
         if (!service->waiters.at[i].index)
             at = first_of(at, service->waiters.at[i].deadline_us);

@@ -172,6 +172,17 @@ static void the_first_conversion_after_products_on_a_slow_machine_is_in_time(voi
         assert_true(us_of(20 * gmp_text(bytes)) <= allowed_us(&it, of(OPCODE_TEXT, bytes)));
 }
 
+/* All that was measured is small, but took seconds: there it was the processor. */
+static void the_first_of_a_kind_on_a_very_slow_machine_is_in_time(void **state)
+{
+    (void)state;
+    struct measured it = {.random = 1};
+    for (double bytes = 100; bytes <= 16384; bytes *= 2)
+        note(&it, of(OPCODE_MULTIPLY, bytes), us_of(100000 * gmp_product(bytes)));
+    for (double bytes = 16384; bytes <= 65536; bytes *= 2)
+        assert_true(us_of(100000 * gmp_text(bytes)) <= allowed_us(&it, of(OPCODE_TEXT, bytes)));
+}
+
 /* --- and a stalled one is, in good time --- */
 
 static void an_estimate_is_no_guess_where_something_like_it_was_measured(void **state)
@@ -251,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_large_conversion_after_small_ones_is_in_time),
         cmocka_unit_test(the_first_operation_of_all_is_in_time),
         cmocka_unit_test(the_first_conversion_after_products_on_a_slow_machine_is_in_time),
+        cmocka_unit_test(the_first_of_a_kind_on_a_very_slow_machine_is_in_time),
         cmocka_unit_test(an_estimate_is_no_guess_where_something_like_it_was_measured),
         cmocka_unit_test(a_slow_worker_has_paces_of_its_own),
         cmocka_unit_test(one_that_was_stopped_spoils_nothing),

@@ -70,11 +70,12 @@ static void watch_reads(struct raft *raft)
     replication->unconfirmed = confirmed;
 }
 
-/* When our disk will have finished nothing for too long; UINT64_MAX: it has nothing to finish. */
+/* When our disk will have finished nothing for too long; UINT64_MAX: it has nothing to finish. What
+ * it is about to begin it has not begun as of the last event. */
 static uint64_t disk_until_us(const struct raft *raft)
 {
     uint64_t busy_us = raft->disk_busy_us, most_us = stall_us(raft);
-    if (!busy_us)
+    if (!busy_us && raft->log.durable == raft->log.last)
         return UINT64_MAX;
     return raft->step->now_us + (busy_us < most_us ? most_us - busy_us : 0);
 }
@@ -183,12 +184,19 @@ static void look_at(struct raft *raft, node_id_t id)
     }
 }
 
-void health_tick(struct raft *raft)
+void health_pump(struct raft *raft)
 {
     if (!election_leads(raft))
         return;
     watch_waiting(raft);
     watch_reads(raft);
+}
+
+void health_tick(struct raft *raft)
+{
+    if (!election_leads(raft))
+        return;
+    health_pump(raft);
     for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
         if (step_is_peer(raft->step, id))
             look_at(raft, id);

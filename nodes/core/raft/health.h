@@ -20,6 +20,10 @@ void health_heartbeat(struct raft *raft, node_id_t from, const struct wire_heart
 /* Looks who is level, and says on the feed who is no longer, or is again. */
 void health_tick(struct raft *raft);
 
+/* Sees what of the coordinator's began to wait in this step, or waits no longer: a step that only
+ * time brings about comes when it has waited for too long, and need not come before. */
+void health_pump(struct raft *raft);
+
 /* When a coordinator must make way, or a node is behind, unless something moves until then. */
 uint64_t health_deadline(const struct raft *raft);
 

@@ -56,6 +56,7 @@ void raft_pump(struct raft *raft)
     members_pump(raft);
     raft_log_compact(raft);
     sweep_pump(raft);
+    health_pump(raft);
 }
 
 uint64_t raft_deadline(const struct raft *raft)

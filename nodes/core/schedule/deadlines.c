@@ -7,6 +7,7 @@
 #include "nodes/core/schedule/schedule.h"
 #include "nodes/core/schedule/shares.h"
 #include "shared/base/bits.h"
+#include "shared/base/heartbeat.h"
 #include "shared/base/mutant.h"
 
 /* A result may overtake the heartbeat that names its operation; two such heartbeats in a row do not
@@ -92,10 +93,18 @@ static uint64_t allowed_us(const struct schedule *schedule, const struct assignm
 
 /* --- who takes too long --- */
 
+/* A worker that had nothing to tell beats less often, until it is given something to do. */
 static bool is_quiet(const struct schedule *schedule, node_id_t worker)
 {
-    return schedule->step->now_us >= schedule->links->peers[worker].heard_us +
-                                         (QUIET_BEATS + 1) * schedule->step->config.heartbeat_us;
+    const struct node_config *config = &schedule->step->config;
+    const struct worker_slot *slot = &schedule->slots[worker];
+    uint64_t since_us = schedule->links->peers[worker].heard_us, period_us = config->heartbeat_us;
+    uint64_t next_us = heartbeat_idle_us(period_us, config->election_timeout_us, false);
+    if (slot->outstanding) {
+        since_us = slot->busy_us > since_us ? slot->busy_us : since_us;
+        next_us = period_us;
+    }
+    return schedule->step->now_us >= since_us + QUIET_BEATS * period_us + next_us;
 }
 
 void deadlines_returned(struct schedule *schedule, node_id_t worker)

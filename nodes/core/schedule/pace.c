@@ -124,15 +124,24 @@ static int slowness(const struct paces *own, const struct paces *all)
     return slowest;
 }
 
+/* On a processor as slow as that what took so long was the operation, however little it had to do.
+ */
+static bool took_long(enum opcode opcode, int size, uint64_t ps)
+{
+    return ps >= PACE_TELLING_US * PS_PER_US / operator_cost(opcode, (uint64_t)1 << size);
+}
+
 /* Nothing of its class tells: a unit of any operator takes about as long on one processor. */
 static int likely(const struct paces *all, enum opcode opcode)
 {
     int log = log2_of(PACE_UNKNOWN_PS);
     for (size_t class = 0; class < PACE_CLASSES; class ++)
-        for (int size = 0; size < PACE_SIZES; size++)
-            if (all->ps[class][size] &&
-                is_telling(class < OPCODES ? (enum opcode) class : opcode, size))
-                log = at_least(log, log2_of(all->ps[class][size]) + PACE_OTHERS_LOG);
+        for (int size = 0; size < PACE_SIZES; size++) {
+            enum opcode of = class < OPCODES ? (enum opcode) class : opcode;
+            uint64_t ps = all->ps[class][size];
+            if (ps && (is_telling(of, size) || took_long(of, size, ps)))
+                log = at_least(log, log2_of(ps) + PACE_OTHERS_LOG);
+        }
     return log;
 }
 

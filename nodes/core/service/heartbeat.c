@@ -1,12 +1,92 @@
 #include "nodes/core/service/heartbeat.h"
 
+#include "nodes/core/link/link.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/worker/worker.h"
+#include "shared/base/heartbeat.h"
 #include "shared/base/text.h"
 
 static struct slice access_hash(const struct access_list *list)
 {
     return (struct slice){list->hash, list->version ? sizeof list->hash : 0};
+}
+
+/* --- what others act on --- */
+
+static struct heartbeat_told to_tell(const struct service *service)
+{
+    const struct worker *worker = service->worker;
+    const struct raft *raft = service->raft;
+    return (struct heartbeat_told){.applied = raft->log.applied,
+                                   .committed = raft->log.commit,
+                                   .fetched = raft->follower.fetched,
+                                   .operations = worker->operations + worker->conversions,
+                                   .held = worker->held.map.count,
+                                   .rejected = service->step->rejected,
+                                   .refused = service->step->refused,
+                                   .forbidden = service->step->forbidden,
+                                   .access_version = service->state->access_list.version,
+                                   .full = raft->full,
+                                   .pressed = worker_is_pressed(worker),
+                                   .voter = members_counts(raft, service->step->config.id)};
+}
+
+static bool works(const struct service *service)
+{
+    const struct worker *worker = service->worker;
+    return worker->queued || worker->held.map.count || worker_executing(worker).op ||
+           service->step->slots.operations + service->step->slots.tasks;
+}
+
+static bool is_same(const struct heartbeat_told *a, const struct heartbeat_told *b)
+{
+    return a->applied == b->applied && a->committed == b->committed && a->fetched == b->fetched &&
+           a->operations == b->operations && a->held == b->held && a->rejected == b->rejected &&
+           a->refused == b->refused && a->forbidden == b->forbidden &&
+           a->access_version == b->access_version && a->full == b->full &&
+           a->pressed == b->pressed && a->voter == b->voter;
+}
+
+/* Whoever returns, or lags behind an election, believes a term only when several tell it, and waits
+ * for their heartbeats: all beat as ever until all that live follow one coordinator. */
+static bool all_agree(const struct service *service)
+{
+    const struct step *step = service->step;
+    bool agree = true;
+    for (node_id_t id = 1; agree && id <= step->config.n_nodes; id++) {
+        const struct peer *peer = &service->links->peers[id];
+        const struct wire_heartbeat *of = peer->heartbeat ? &peer->heartbeat->as.heartbeat : NULL;
+        agree =
+            !peer->alive || (of && of->term == step->term && of->coordinator == step->coordinator);
+    }
+    return agree;
+}
+
+/* It follows a coordinator as all do, or serves with no job open, its disk does not wait, and what
+ * it said last is still so. */
+static bool has_nothing_to_tell(const struct service *service)
+{
+    const struct step *step = service->step;
+    bool serves = service->raft->election.serving && !service->state->jobs.open;
+    if (!step->coordinator || (step->coordinator == step->config.id && !serves) || works(service) ||
+        service->raft->disk_busy_us >= MS_US)
+        return false;
+    struct heartbeat_told now = to_tell(service);
+    return is_same(&now, &service->told) && all_agree(service);
+}
+
+uint64_t heartbeat_deadline(const struct service *service)
+{
+    bool rests = service->heartbeat_rest_us > service->heartbeat_at_us;
+    return rests && has_nothing_to_tell(service) ? service->heartbeat_rest_us
+                                                 : service->heartbeat_at_us;
+}
+
+/* Multiples of the period: nodes of one machine, whose clock is one, then wake each other once a
+ * period and not once for every peer, which halves what an idle cluster costs. */
+static uint64_t multiple_after(uint64_t now_us, uint64_t period_us)
+{
+    return (now_us / period_us + 1) * period_us;
 }
 
 static void publish_heartbeat(struct service *service)
@@ -70,12 +150,15 @@ static void publish_heartbeat(struct service *service)
 
 void heartbeat_tick(struct service *service)
 {
-    if (!service->step->news && service->step->now_us < service->heartbeat_at_us)
+    if (!service->step->news && service->step->now_us < heartbeat_deadline(service))
         return;
     publish_heartbeat(service);
+    const struct node_config *config = &service->step->config;
+    uint64_t now_us = service->step->now_us, period_us = config->heartbeat_us;
     service->step->news = false;
-    /* Multiples of the period: nodes of one machine, whose clock is one, then wake each other once
-     * a period and not once for every peer, which halves what an idle cluster costs. */
-    service->heartbeat_at_us = (service->step->now_us / service->step->config.heartbeat_us + 1) *
-                               service->step->config.heartbeat_us;
+    service->told = to_tell(service);
+    service->heartbeat_at_us = multiple_after(now_us, period_us);
+    period_us =
+        heartbeat_idle_us(period_us, config->election_timeout_us, step_coordinates(service->step));
+    service->heartbeat_rest_us = multiple_after(now_us, period_us);
 }

@@ -5,7 +5,11 @@
 
 #include "nodes/core/service/service_types.h"
 
-/* Publishes a heartbeat when one is due, or when something changed. */
+/* Publishes a heartbeat when one is due, or when something changed. One that has nothing to tell
+ * does so less often (heartbeat_idle_us()). */
 void heartbeat_tick(struct service *service);
+
+/* When the next one is due, unless something changes. */
+uint64_t heartbeat_deadline(const struct service *service);
 
 #endif

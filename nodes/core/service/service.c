@@ -24,7 +24,7 @@ void service_publish(struct service *service)
 
 uint64_t service_deadline(const struct service *service)
 {
-    uint64_t requests_us = requests_deadline(service), heartbeat_us = service->heartbeat_at_us;
+    uint64_t requests_us = requests_deadline(service), heartbeat_us = heartbeat_deadline(service);
     return requests_us < heartbeat_us ? requests_us : heartbeat_us;
 }
 

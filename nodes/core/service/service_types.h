@@ -56,6 +56,15 @@ struct reads {
     size_t first, n, size;
 };
 
+/* What of the last heartbeat others act on: while it is still so, the next one can wait. */
+struct heartbeat_told {
+    log_index_t applied, committed;
+    uint64_t fetched, operations, held;
+    uint64_t rejected, refused, forbidden;
+    uint64_t access_version;
+    bool full, pressed, voter;
+};
+
 /* Zero-initialize, then set the first nine. */
 struct service {
     struct step *step;
@@ -75,9 +84,11 @@ struct service {
     struct map signers;        /* key -> struct signer: counters of signatures; owned */
     uint64_t signers_floor;
     struct map audits; /* client -> struct audit: changes that are not answered; owned */
-    uint64_t heartbeat_at_us;
-    struct turn_report turn; /* as the last event said */
-    uint64_t starved_us;     /* likewise */
+    struct heartbeat_told told;
+    uint64_t heartbeat_at_us;   /* the next heartbeat is due ... */
+    uint64_t heartbeat_rest_us; /* ... or then, while there is nothing to tell */
+    struct turn_report turn;    /* as the last event said */
+    uint64_t starved_us;        /* likewise */
 };
 
 #endif

@@ -194,17 +194,22 @@ void snapshot_report(struct snapshots *snapshots, node_id_t from, const struct m
 
 /* --- time and ends --- */
 
-/* Who has not reported need not go on recording. */
+/* Who has not reported need not go on recording, this node among them. */
 static void tell_the_end(struct snapshots *snapshots, const struct collection *collection)
 {
+    const struct wire_snapshot_end end = {.initiator = collection->id.initiator,
+                                          .incarnation = collection->id.incarnation,
+                                          .counter = collection->id.counter};
     for (node_id_t id = 1; id <= snapshots->step->config.n_nodes; id++) {
         const struct collected *it = &collection->nodes[id];
-        if (!step_is_peer(snapshots->step, id) || !it->participant || it->done)
+        if (!it->participant || it->done)
             continue;
+        if (!step_is_peer(snapshots->step, id)) {
+            snapshot_end(snapshots, id, &end);
+            continue;
+        }
         struct message *message = message_new(MESSAGE_SNAPSHOT_END);
-        message->as.snapshot_end.initiator = collection->id.initiator;
-        message->as.snapshot_end.incarnation = collection->id.incarnation;
-        message->as.snapshot_end.counter = collection->id.counter;
+        message->as.snapshot_end = end;
         peers_send(snapshots->links, id, message);
     }
 }

@@ -44,9 +44,10 @@
     U64(OPT, job, U64_ANY, "the job that it is about")                                     \
     STR(REQ, text, TEXT_FIELD_MAX, "the same for people, one line")
 
-#define FEED_MESSAGES(M)                                                                        \
-    M(HEARTBEAT, heartbeat, HEARTBEAT_FIELDS, PLACE_FEED, "every node, every 50 ms by default") \
-    M(EVENT, event, EVENT_FIELDS, PLACE_FEED,                                                   \
+#define FEED_MESSAGES(M)                                  \
+    M(HEARTBEAT, heartbeat, HEARTBEAT_FIELDS, PLACE_FEED, \
+      "every node, every 50 to 200 ms by default")        \
+    M(EVENT, event, EVENT_FIELDS, PLACE_FEED,             \
       "something that a person tailing the feed wants to know")
 
 #endif
