@@ -293,7 +293,10 @@
  * for so long is cut off, and will be declared lost. */
 #define TASK_REPORTS_US (1000 * MS_US)
 
-#define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
+/* Jobs that are scheduled at the same time; others wait in order. Small ones are on their way
+ * through two commits and a worker, ten turns of the coordinator: that takes so many to keep it
+ * busy. */
+#define ACTIVE_JOBS_MAX 512
 /* Operations that wait or are executed at a worker: four times the largest credit of a coordinator.
  * Beyond, they are refused, and given to others. */
 #define WORK_QUEUED_MAX (8 * BATCH_OPS_MAX)
@@ -477,6 +480,7 @@
 
 #define CUT_ROWS_MAX      250 /* rows in one part of a report: fit the map's 64 KiB */
 #define CUT_MESSAGES_MAX  150 /* and of recorded messages */
+#define CUT_JOBS_MAX      150 /* and of jobs, which have their arguments with them */
 #define SNAPSHOT_PAGE_MAX 50
 /* Recorded at once by a node; then it takes no part in more. */
 #define SNAPSHOTS_ACTIVE_MAX        64
