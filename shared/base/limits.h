@@ -380,6 +380,10 @@
 #define APPEND_ENTRIES_MAX 128 /* entries in one append */
 /* Of entries in one append; one larger entry goes alone. */
 #define APPEND_BYTES_MAX (MESSAGE_MAX_BYTES / 2)
+/* Entries that go together in one frame, as those of small jobs do; what is larger is worth a frame
+ * of its own, which is sent without being copied. */
+#define RUN_ENTRY_BYTES  2048
+#define RUN_BYTES        (64 * KIB_BYTES)
 #define APPEND_WINDOW    64            /* appends on their way to one follower */
 #define APPEND_RESEND_US (200 * MS_US) /* without an answer for this long: go back */
 /* To a node that never votes an append goes so often at most: each costs its disk a transaction,
