@@ -54,8 +54,7 @@ size_t runs_add(struct raft *raft, node_id_t peer, log_index_t from, size_t most
     size_t bytes = 0, n = is_known(raft, peer) ? count(raft, from, most, &bytes) : 0;
     struct wire_log_item *item = &append->entries.at[append->entries.n++];
     *item = (struct wire_log_item){.term = first->term, .count = n < 2 ? 0 : n};
-    item->frame =
-        message_add_frame(message, n < 2 ? first->packed : run_of(raft, from, n, bytes));
+    item->frame = message_add_frame(message, n < 2 ? first->packed : run_of(raft, from, n, bytes));
     return n < 2 ? 1 : n;
 }
 

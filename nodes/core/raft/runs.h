@@ -1,8 +1,8 @@
 /* runs.h - small entries that follow each other in the log go to followers in one frame.
  *
  * With keys each frame is sealed, opened, allocated and passed from thread to thread by itself, at
- * six nodes at once; that is many times what an entry of a small job costs otherwise. Followers that
- * want the same entries share the frame. */
+ * six nodes at once; that is many times what an entry of a small job costs otherwise. Followers
+ * that want the same entries share the frame. */
 #ifndef CONCLAVE_CORE_RUNS_H
 #define CONCLAVE_CORE_RUNS_H
 
