@@ -297,7 +297,7 @@
  * through two commits and a worker, ten turns of the coordinator: that takes so many to keep it
  * busy. */
 #define ACTIVE_JOBS_MAX 512
-/* Of these so many that are not small (follow_fits()): each has values in memory, on all workers. */
+/* Of these so many that are not small (follow_fits()): they have values in memory, on workers. */
 #define ACTIVE_LARGE_MAX 64
 /* Operations that wait or are executed at a worker: four times the largest credit of a coordinator.
  * Beyond, they are refused, and given to others. */
