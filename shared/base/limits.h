@@ -298,7 +298,12 @@
  * for so long is cut off, and will be declared lost. */
 #define TASK_REPORTS_US (1000 * MS_US)
 
-#define ACTIVE_JOBS_MAX 64 /* jobs that are scheduled at the same time; others wait in order */
+/* Jobs that are scheduled at the same time; others wait in order. Small ones are on their way
+ * through two commits and a worker, ten turns of the coordinator: that takes so many to keep it
+ * busy. */
+#define ACTIVE_JOBS_MAX 512
+/* Of these so many that are not small (follow_fits()): they have values in memory, on workers. */
+#define ACTIVE_LARGE_MAX 64
 /* Operations that wait or are executed at a worker: four times the largest credit of a coordinator.
  * Beyond, they are refused, and given to others. */
 #define WORK_QUEUED_MAX (8 * BATCH_OPS_MAX)
@@ -384,6 +389,10 @@
 #define APPEND_ENTRIES_MAX 128 /* entries in one append */
 /* Of entries in one append; one larger entry goes alone. */
 #define APPEND_BYTES_MAX (MESSAGE_MAX_BYTES / 2)
+/* Entries that go together in one frame, as those of small jobs do; what is larger is worth a frame
+ * of its own, which is sent without being copied. */
+#define RUN_ENTRY_BYTES  2048
+#define RUN_BYTES        (64 * KIB_BYTES)
 #define APPEND_WINDOW    64            /* appends on their way to one follower */
 #define APPEND_RESEND_US (200 * MS_US) /* without an answer for this long: go back */
 /* To a node that never votes an append goes so often at most: each costs its disk a transaction,
@@ -484,6 +493,7 @@
 
 #define CUT_ROWS_MAX      250 /* rows in one part of a report: fit the map's 64 KiB */
 #define CUT_MESSAGES_MAX  150 /* and of recorded messages */
+#define CUT_JOBS_MAX      150 /* and of jobs, which have their arguments with them */
 #define SNAPSHOT_PAGE_MAX 50
 /* Recorded at once by a node; then it takes no part in more. */
 #define SNAPSHOTS_ACTIVE_MAX        64

@@ -185,7 +185,11 @@
     X(changes_unaudited, "a change leaves no line in the log (X16)")                               \
     X(started_unlogged, "a task that may begin once is begun before the log has it (T16)")         \
     X(ended_is_forgotten, "a worker forgets how tasks ended when their coordinator dies (T15)")    \
-    X(differences_pass, "two results of a program on the same values may differ (T20)")
+    X(differences_pass, "two results of a program on the same values may differ (T20)")            \
+    X(more_is_ignored, "what is due is done after each event of a turn")                           \
+    X(run_of_others, "a follower gets the run that another one wanted from there on")              \
+    X(run_left_over, "a run of entries may have more in its frame")                                \
+    X(large_unbounded, "any number of jobs that are not small is scheduled at once")
 
 enum mutant {
     MUTANT_none,

@@ -78,8 +78,11 @@ static void describe_append(const struct wire_append *append, struct text *out)
 {
     text_add(out, "append: term %" PRIu64 ", after %" PRIu64 " (term %" PRIu64 ")", append->term,
              append->prev_index, append->prev_term);
-    for (size_t i = 0; i < append->entries.n; i++)
-        text_add(out, "%s%" PRIu64, i ? " " : ": entries of terms ", append->entries.at[i].term);
+    for (size_t i = 0; i < append->entries.n; i++) {
+        const struct wire_log_item *item = &append->entries.at[i];
+        for (uint64_t k = 0; k < item->count || k == 0; k++)
+            text_add(out, "%s%" PRIu64, i || k ? " " : ": entries of terms ", item->term);
+    }
     if (!append->entries.n)
         text_add(out, ": nothing");
     text_add(out, ", commit %" PRIu64, append->commit);

@@ -51,13 +51,19 @@ bool world_is_cut(const struct world *world, node_id_t from, node_id_t to)
     return world->cut_until_us[from][to] > world->now_us;
 }
 
+static void count_entries(struct world *world, const struct wire_append *append)
+{
+    for (size_t i = 0; i < append->entries.n; i++)
+        world->counts.entries += append->entries.at[i].count ? append->entries.at[i].count : 1;
+}
+
 void net_send(struct world *world, node_id_t from, enum plane plane, node_id_t to,
               struct message *message)
 {
     struct world_link *link = &world->links[from][to][plane];
     world->counts.messages++;
     if (message->type == MESSAGE_APPEND)
-        world->counts.entries += message->as.append.entries.n;
+        count_entries(world, &message->as.append);
     if (message->type == MESSAGE_INSTALL && message->as.install.part)
         world_count(world, FAULT_MANY_PARTS);
     if (!link->up || planes_are_cut(world, from, to, plane) || is_lost(world))

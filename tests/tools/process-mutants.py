@@ -86,6 +86,10 @@ TESTS = {
     "started_unlogged": ("test_tasks", "what_may_begin_once_begins_when_the_log_has_it_T16"),
     "ended_is_forgotten": ("test_runner", "what_ended_is_told_to_whoever_asks_until_the_log_has_it"),
     "values_age_twice": ("test_uploads", "age_counts_once_by_the_log_and_what_is_old_is_dropped_V3"),
+    "more_is_ignored": ("test_more", "what_is_due_is_done_once_a_turn"),
+    "run_of_others": ("test_runs", "what_is_sent_is_what_is_read_R16"),
+    "large_unbounded": ("test_snapshot", "few_large_jobs_are_in_work_at_once_S9"),
+    "run_left_over": ("test_runs", "a_malformed_run_is_rejected"),
     "sealed_never_ends": ("test_doors", "a_sealed_message_is_bounded_as_an_open_one_X4"),
 }
 

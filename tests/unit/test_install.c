@@ -57,7 +57,8 @@ static void what_was_compacted_is_not_applied_again_R16(void **state)
     append->entries.n = 4; /* the last three that are compacted, and the first after them */
     append->entries.at = message_room(message, 4, sizeof *append->entries.at);
     for (size_t i = 0; i < 4; i++)
-        append->entries.at[i] = (struct wire_log_item){1, message_add_frame(message, packed)};
+        append->entries.at[i] =
+            (struct wire_log_item){.term = 1, .frame = message_add_frame(message, packed)};
     blob_drop(&packed);
     log_index_t last = log->last, applied = log->applied;
     uint64_t rejected = inside_step(stage_core(stage, 2))->rejected_here;
@@ -194,7 +195,7 @@ static void a_full_checkpoint_takes_no_acknowledged_entry_away_R19(void **state)
     message->as.append.entries.at = message_room(message, 2, sizeof(struct wire_log_item));
     for (size_t i = 0; i < 2; i++)
         message->as.append.entries.at[i] =
-            (struct wire_log_item){1, message_add_frame(message, packed)};
+            (struct wire_log_item){.term = 1, .frame = message_add_frame(message, packed)};
     blob_drop(&packed);
     stage_say(stage, 1, 2, PLANE_CHECKPOINT, message); /* two more, not committed */
     assert_int_equal(stage_raft(stage, 2)->log.last, last + 2);

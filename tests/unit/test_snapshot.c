@@ -152,6 +152,57 @@ static void what_is_computed_is_in_the_picture(void **state)
     world_free(&world);
 }
 
+static struct message *submit_of(unsigned number, const char *spec)
+{
+    struct text key = {0};
+    struct message *message = message_new(MESSAGE_SUBMIT);
+    text_add(&key, "%u", number);
+    message->as.submit.key = message_text(message, key.at);
+    message->as.submit.kind = slice_of("factorial");
+    message->as.submit.spec = slice_of(spec);
+    return message;
+}
+
+/* A snapshot while so many jobs of n! are open, none of which ends. */
+static struct snapshot_model *take_with_jobs(struct world *world, unsigned jobs, const char *n)
+{
+    node_id_t coordinator = world_coordinator(world);
+    for (node_id_t id = 1; id <= 3; id++)
+        world_pace(world, id, 10 * SECOND_US);
+    for (unsigned i = 0; i < jobs; i++)
+        world_ask(world, 1, coordinator, submit_of(i, n));
+    world_run(world, SECOND_US);
+    return snapshots_take(world, 1);
+}
+
+/* More than one part has room for: of all that are scheduled a row is there. */
+static void every_job_in_work_has_a_row_S9(void **state)
+{
+    (void)state;
+    struct world *world = begin_bank(22, 3, 0, 0, 0);
+    node_id_t coordinator = world_coordinator(world);
+    struct snapshot_model *model = take_with_jobs(world, ACTIVE_JOBS_MAX + 1, "20");
+    assert_true(model->complete);
+    assert_int_equal(model->coordinator, coordinator);
+    assert_true(ACTIVE_JOBS_MAX > CUT_JOBS_MAX);
+    assert_int_equal(model->jobs.n, ACTIVE_JOBS_MAX);
+    for (size_t i = 1; i < model->jobs.n; i++)
+        assert_true(model->jobs.at[i].job > model->jobs.at[i - 1].job);
+    snapshot_model_destroy(&model);
+    world_free(&world);
+}
+
+/* Each has values in memory; small ones have next to nothing. */
+static void few_large_jobs_are_in_work_at_once_S9(void **state)
+{
+    (void)state;
+    struct world *world = begin_bank(23, 3, 0, 0, 0);
+    struct snapshot_model *model = take_with_jobs(world, ACTIVE_LARGE_MAX + 10, "2000");
+    assert_int_equal(model->jobs.n, ACTIVE_LARGE_MAX);
+    snapshot_model_destroy(&model);
+    world_free(&world);
+}
+
 /* --- the network --- */
 
 static void loss_and_reconnects_only_delay_S4_S5_S16(void **state)
@@ -374,6 +425,8 @@ int main(void)
         cmocka_unit_test(money_under_way_is_in_the_channels_S2_S3_S14),
         cmocka_unit_test(many_at_once_all_complete_S7),
         cmocka_unit_test(what_is_computed_is_in_the_picture),
+        cmocka_unit_test(every_job_in_work_has_a_row_S9),
+        cmocka_unit_test(few_large_jobs_are_in_work_at_once_S9),
         cmocka_unit_test(loss_and_reconnects_only_delay_S4_S5_S16),
         cmocka_unit_test(a_cut_delays_the_marker_and_completes_S4_S5),
         cmocka_unit_test(a_new_life_voids_its_channels_S5_S12),

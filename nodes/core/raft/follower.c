@@ -7,6 +7,7 @@
 #include "nodes/core/raft/follower_internal.h"
 #include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
+#include "nodes/core/raft/runs.h"
 #include "nodes/core/raft/sweep.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
@@ -55,30 +56,31 @@ static void want_of_entry(void *context, node_id_t source, struct value_id id, u
 
 /* Asks for the values that the entry refers to; true when all are here. ERR_MALFORMED entries are
  * no entries. */
-static int check_entry(struct raft *raft, node_id_t from, struct blob *packed, log_index_t index)
+static int check_entry(struct raft *raft, node_id_t from, const struct message *entry,
+                       log_index_t index)
 {
-    struct message *entry;
-    struct text why = {0};
-    if (codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
+    if (!raft->machine->check(entry))
         return ERR_MALFORMED;
-    int error = raft->machine->check(entry) ? OK : ERR_MALFORMED;
-    if (!error) {
-        raft->log.bytes += sweep_note(raft, index, entry);
-        raft->machine->values(entry, want_of_entry, &(struct seen){raft, from, index});
-    }
-    message_drop(&entry);
-    return error ? error : raft->follower.n_needs ? ERR_UNAVAILABLE : OK;
+    raft->log.bytes += sweep_note(raft, index, entry);
+    raft->machine->values(entry, want_of_entry, &(struct seen){raft, from, index});
+    return raft->follower.n_needs ? ERR_UNAVAILABLE : OK;
 }
 
 /* Asks for the values of an append's entries from the `first` on, so that they come together. */
 static void look_ahead(struct raft *raft, node_id_t from, const struct message *message,
                        size_t first)
 {
-    const struct wire_append *append = &message->as.append;
-    for (size_t i = first; i < append->entries.n && raft->follower.n_needs < NEEDS_AHEAD_MAX; i++) {
-        struct blob *packed = message_frame(message, append->entries.at[i].frame);
-        if (packed)
-            check_entry(raft, from, packed, append->prev_index + 1 + i);
+    struct runs_reader reader = {.message = message};
+    struct blob *packed;
+    bool sound;
+    for (size_t i = 0;
+         raft->follower.n_needs < NEEDS_AHEAD_MAX && runs_next(&reader, &packed, &sound); i++) {
+        struct message *entry = NULL;
+        struct text why = {0};
+        if (i >= first && !codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
+            check_entry(raft, from, entry, message->as.append.prev_index + 1 + i);
+        message_drop(&entry);
+        blob_drop(&packed);
     }
 }
 
@@ -126,16 +128,22 @@ static int take_entry(struct raft *raft, node_id_t from, log_index_t index, term
                    : ERR_MALFORMED; /* what is committed cannot be otherwise */
     if (raft->full)
         return ERR_UNAVAILABLE;
-    int error = check_entry(raft, from, packed, index);
-    if (error && !(MUTANT(ack_without_values) && error == ERR_UNAVAILABLE))
+    struct message *entry;
+    struct text why = {0};
+    if (codec_unpack((struct slice){packed->at, packed->len}, &entry, &why))
+        return ERR_MALFORMED;
+    int error = check_entry(raft, from, entry, index);
+    if (error && !(MUTANT(ack_without_values) && error == ERR_UNAVAILABLE)) {
+        message_drop(&entry);
         return error;
+    }
     if (index <= raft->log.last)
         outbox_log(&raft->step->out, LOG_DEBUG,
                    "entry %" PRIu64 " is of term %" PRIu64 ", the coordinator's of %" PRIu64
                    ": forgets %" PRIu64 " to %" PRIu64,
                    index, ours, term, index, raft->log.last);
     raft_log_truncate(raft, index);
-    raft_log_append(raft, term, packed);
+    raft_log_append(raft, term, packed, entry);
     return OK;
 }
 
@@ -145,15 +153,18 @@ static int take_entries(struct raft *raft, node_id_t from, const struct message 
     const struct wire_append *append = &message->as.append;
     int error = OK;
     term_t before = append->prev_term;
+    struct runs_reader reader = {.message = message};
+    struct blob *packed;
+    bool sound = true;
     *match = append->prev_index;
-    for (size_t i = 0; i < append->entries.n && !error; i++) {
-        const struct wire_log_item *item = &append->entries.at[i];
-        struct blob *packed = message_frame(message, item->frame);
-        bool sound = packed && item->term && item->term <= append->term && item->term >= before;
-        before = item->term;
-        error = sound ? take_entry(raft, from, *match + 1, item->term, packed) : ERR_MALFORMED;
+    while (!error && runs_next(&reader, &packed, &sound)) {
+        bool fits = reader.term && reader.term <= append->term && reader.term >= before;
+        before = reader.term;
+        error = fits ? take_entry(raft, from, *match + 1, reader.term, packed) : ERR_MALFORMED;
         *match += !error;
+        blob_drop(&packed);
     }
+    error = error || sound ? error : ERR_MALFORMED;
     if (error == ERR_UNAVAILABLE && raft->follower.n_needs)
         look_ahead(raft, from, message, *match - append->prev_index + 1);
     return error;

@@ -70,9 +70,10 @@ log_index_t raft_log_propose(struct raft *raft, struct message *entry)
     return raft->log.last;
 }
 
-void raft_log_append(struct raft *raft, term_t term, struct blob *packed)
+void raft_log_append(struct raft *raft, term_t term, struct blob *packed, struct message *entry)
 {
     struct log_entry *added = push(&raft->log, term, blob_ref(packed));
+    added->entry = entry;
     added->seq = outbox_write_entry(&raft->step->out, raft->log.last, term, packed);
     members_appended(raft, raft->log.last, packed);
 }

@@ -8,8 +8,9 @@
 /* Appends an entry of our own term (takes it); returns its index. Only for the coordinator. */
 log_index_t raft_log_propose(struct raft *raft, struct message *entry);
 
-/* Appends a packed entry of another coordinator (takes a new reference) after the last one. */
-void raft_log_append(struct raft *raft, term_t term, struct blob *packed);
+/* Appends a packed entry of another coordinator (takes a new reference) after the last one, and
+ * takes the same entry unpacked, for when it is applied. */
+void raft_log_append(struct raft *raft, term_t term, struct blob *packed, struct message *entry);
 
 /* Forgets the entries from an index on; none of them may be committed. */
 void raft_log_truncate(struct raft *raft, log_index_t from);
@@ -45,8 +46,8 @@ void raft_log_reset(struct raft *raft, log_index_t index, term_t term);
 /* Takes an entry from disk in at start. ERR_CORRUPT when it does not continue the log. */
 int raft_log_restore(struct raft *raft, log_index_t index, term_t term, struct blob *packed);
 
-/* What was proposed here under an index in applied + 1 .. last (borrows); NULL: another coordinator
- * made it, and it is unpacked when it is applied. */
+/* The entry at an index in applied + 1 .. last (borrows); NULL: it came from disk, and is unpacked
+ * when it is applied. */
 const struct message *raft_log_waiting(const struct raft *raft, log_index_t index);
 
 void raft_log_clear(struct raft *raft);

@@ -43,6 +43,13 @@ struct follower {
     uint64_t fetched;              /* bytes of values that came while entries waited for them */
 };
 
+/* Entries as they were sent last in one frame: the next follower mostly wants the same. */
+struct run {
+    log_index_t from;
+    size_t n;
+    struct blob *packed; /* owned; NULL: there is none */
+};
+
 struct replication {
     uint64_t round;        /* of the last appends */
     uint64_t asked;        /* the last one that all are asked to answer */
@@ -51,6 +58,7 @@ struct replication {
     log_index_t waits_for; /* the commit index when entries last began to wait, or it moved */
     uint64_t waits_us;     /* and when that was; 0: nothing waits */
     uint64_t unconfirmed, unconfirmed_us; /* likewise, of rounds that reads wait for */
+    struct run run;
 };
 
 /* What a peer says of its disk. */

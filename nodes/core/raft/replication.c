@@ -7,6 +7,7 @@
 #include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/replication_internal.h"
+#include "nodes/core/raft/runs.h"
 #include "shared/base/mutant.h"
 #include "shared/base/quorum.h"
 
@@ -34,6 +35,7 @@ void replication_start(struct raft *raft)
 {
     for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
         replication_forget(raft, id);
+    runs_forget(raft);
     raft->replication = (struct replication){0};
 }
 
@@ -41,6 +43,7 @@ void replication_stop(struct raft *raft)
 {
     for (node_id_t id = 1; id <= raft->step->config.n_nodes; id++)
         replica_drop_checkpoint(&raft->replicas[id]);
+    runs_forget(raft);
 }
 
 /* A probe needs a round of its own. */

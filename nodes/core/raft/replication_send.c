@@ -4,6 +4,7 @@
 #include "nodes/core/raft/log.h"
 #include "nodes/core/raft/members.h"
 #include "nodes/core/raft/replication_internal.h"
+#include "nodes/core/raft/runs.h"
 #include "nodes/core/raft/space.h"
 
 /* --- messages --- */
@@ -13,7 +14,7 @@ static void send_append(struct raft *raft, node_id_t id)
     struct replica *replica = &raft->replicas[id];
     struct message *message = message_new(MESSAGE_APPEND);
     struct wire_append *append = &message->as.append;
-    size_t bytes = 0, most = raft->step->config.append_entries;
+    size_t bytes = 0, n = 0, most = raft->step->config.append_entries;
     if (!most || most > APPEND_ENTRIES_MAX)
         most = APPEND_ENTRIES_MAX;
     append->term = raft->step->term;
@@ -23,15 +24,14 @@ static void send_append(struct raft *raft, node_id_t id)
     append->cluster_id = message_copy(message, step_cluster_id(raft->step));
     raft_log_term(raft, append->prev_index, &append->prev_term);
     append->entries.at = message_room(message, most, sizeof *append->entries.at);
-    while (replica->state != REPLICA_PROBE && replica->next <= raft->log.last &&
-           append->entries.n < most) {
-        const struct log_entry *entry = raft_log_at(raft, replica->next);
-        if (append->entries.n && bytes + entry->packed->len > APPEND_BYTES_MAX)
+    while (replica->state != REPLICA_PROBE && replica->next <= raft->log.last && n < most) {
+        size_t len = raft_log_at(raft, replica->next)->packed->len;
+        if (n && bytes + (len < RUN_BYTES ? RUN_BYTES : len) > APPEND_BYTES_MAX)
             break;
-        bytes += entry->packed->len;
-        append->entries.at[append->entries.n++] =
-            (struct wire_log_item){entry->term, message_add_frame(message, entry->packed)};
-        replica->next++;
+        size_t added = runs_add(raft, id, replica->next, most - n, message);
+        bytes += message->frames[message->n_frames - 1]->len;
+        replica->next += added;
+        n += added;
     }
     replica->sent_round = raft->replication.round;
     replica->sent_commit = raft->log.commit;
@@ -63,7 +63,8 @@ static void send_parts(struct raft *raft, node_id_t id)
             break;
         bytes += part->len;
         install->items.at[install->items.n++] =
-            (struct wire_log_item){checkpoint->term, message_add_frame(message, part)};
+            (struct wire_log_item){.term = checkpoint->term,
+                                   .frame = message_add_frame(message, part)};
         replica->sent_parts++;
     }
     replica->sent_round = raft->replication.round;

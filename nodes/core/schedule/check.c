@@ -3,6 +3,7 @@
 
 #include "nodes/core/schedule/assignments.h"
 #include "nodes/core/schedule/schedule.h"
+#include "shared/base/mutant.h"
 
 static void check_list(const struct job_schedule *job_schedule, const struct open_op_list *list)
 {
@@ -81,14 +82,17 @@ static void check_slot(const struct schedule *schedule, node_id_t id)
 void schedule_check_invariants(const struct schedule *schedule)
 {
     uint64_t open_ops = 0;
+    size_t large = 0;
     assert(!schedule->n_active || raft_serves(schedule->raft));
     assert(schedule->n_active <= ACTIVE_JOBS_MAX &&
            schedule->job_schedules.count == schedule->n_active);
     for (size_t i = 0; i < schedule->n_active; i++) {
         check_run(schedule, schedule->active[i]);
         open_ops += schedule->active[i]->n_open_ops;
+        large += !schedule->active[i]->small;
     }
     assert(open_ops == schedule->open_ops.count);
+    assert(large == schedule->n_large && (large <= ACTIVE_LARGE_MAX || MUTANT(large_unbounded)));
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         check_slot(schedule, id);
 }

@@ -8,6 +8,7 @@
 #include "nodes/core/schedule/assign.h"
 #include "nodes/core/schedule/completions.h"
 #include "nodes/core/schedule/deadlines.h"
+#include "nodes/core/schedule/follow.h"
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/schedule/job_schedule.h"
@@ -15,6 +16,7 @@
 #include "nodes/core/schedule/retention_set.h"
 #include "nodes/core/schedule/suspicion.h"
 #include "shared/base/error.h"
+#include "shared/base/mutant.h"
 #include "shared/base/text.h"
 
 /* --- taking jobs up and ending them --- */
@@ -52,9 +54,14 @@ static void take_up_jobs(struct schedule *schedule, job_id_t accepted)
 {
     const struct job *job = jobs_open_after(&schedule->state->jobs, schedule->cursor);
     for (; job && schedule->n_active < ACTIVE_JOBS_MAX; job = job->newer_open) {
+        bool tasks = plan_tasks(&job->plan) > 0; /* tasks/ has it */
+        bool large = !tasks && !follow_fits(job);
+        if (large && schedule->n_large == ACTIVE_LARGE_MAX && !MUTANT(large_unbounded))
+            return;
         schedule->cursor = job->id;
-        if (plan_tasks(&job->plan))
-            continue; /* tasks/ has it */
+        if (tasks)
+            continue;
+        schedule->n_large += large;
         struct job_schedule *job_schedule = completions_resume(schedule, job);
         schedule->active[schedule->n_active++] = job_schedule;
         job_timing_begin(schedule, job_schedule, job->id == accepted);
@@ -95,7 +102,7 @@ void schedule_stop(struct schedule *schedule)
 {
     for (size_t i = 0; i < schedule->n_active; i++)
         job_schedule_destroy(schedule, &schedule->active[i]);
-    schedule->n_active = 0;
+    schedule->n_active = schedule->n_large = 0;
     outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){0});
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++)
         message_drop(&schedule->slots[id].batch);
@@ -167,6 +174,7 @@ void schedule_job_finished(struct schedule *schedule, const struct job *job)
     while (schedule->active[at] != job_schedule)
         at++;
     schedule->active[at] = schedule->active[--schedule->n_active];
+    schedule->n_large -= !job_schedule->small;
     job_schedule_destroy(schedule, &job_schedule);
     release_at_workers(schedule, job->id);
     outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){job->id, 0});

@@ -76,6 +76,7 @@ struct schedule {
     bool copy_waits;          /* ... or in every step: nobody had room for a copy */
     struct job_schedule *active[ACTIVE_JOBS_MAX]; /* jobs being scheduled; owned */
     size_t n_active, turn;             /* whose turn it is to have an operation assigned */
+    size_t n_large;                    /* of the active ones, those that are not small */
     bool wants;                        /* an operation is ready that nobody had room for */
     size_t task_jobs;                  /* jobs of tasks in work: tasks/ says so ... */
     bool tasks_want;                   /* ... and whether one of theirs could be handed out */

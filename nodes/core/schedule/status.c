@@ -24,7 +24,10 @@ void schedule_explain(const struct schedule *schedule, const struct job *job, st
 {
     const struct job_schedule *job_schedule = job_schedule_of(schedule, job->id);
     if (!job_schedule) {
-        text_add(out, "it waits: %d jobs are running, the most at once\n", ACTIVE_JOBS_MAX);
+        text_add(
+            out,
+            "it waits: %zu jobs are running; at most %d do at once, and %d that are not small\n",
+            schedule->n_active, ACTIVE_JOBS_MAX, ACTIVE_LARGE_MAX);
         return;
     }
     uint64_t uncut = plan_cuts(&job->plan, job_schedule->level) - job_schedule->next_cut;

@@ -124,8 +124,8 @@
  * tasks_done and tasks_started; jobs of tasks with files, which are a second input; jobs that
  * repeat some tasks of another one; jobs whose slow tasks may have a second copy. 10: jobs
  * whose result is converted to text in pieces; and no entry, but operands that an operation before
- * it in the same task message makes. */
-#define ENTRY_LEVEL           10
+ * it in the same task message makes. 11: no entry either, but runs of them in one frame. */
+#define ENTRY_LEVEL           11
 #define ENTRY_LEVEL_RETENTION 1
 #define ENTRY_LEVEL_UNITS     2
 #define ENTRY_LEVEL_RANGES    3
@@ -141,6 +141,7 @@
 #define ENTRY_LEVEL_SPECULATE 9
 #define ENTRY_LEVEL_PIECES    10
 #define ENTRY_LEVEL_FOLLOWS   10
+#define ENTRY_LEVEL_RUNS      11
 
 #define ENTRY_MESSAGES(M)                                                                         \
     M(ENTRY_NOOP, entry_noop, ENTRY_NOOP_FIELDS, PLACE_ENTRY, "begins a term")                    \

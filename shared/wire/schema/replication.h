@@ -6,9 +6,11 @@
 #include "shared/wire/schema/fields.h"
 
 /* An entry of the log, or a part of a checkpoint. */
-#define LOG_ITEM_FIELDS(U64, BOOL, STR, BIN, LIST) \
-    U64(REQ, term, TERM_MAX, "the entry's term")   \
-    U64(REQ, frame, MESSAGE_FRAMES_MAX, "which further frame (from 1) holds it, packed")
+#define LOG_ITEM_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
+    U64(REQ, term, TERM_MAX, "the entry's term")                                         \
+    U64(REQ, frame, MESSAGE_FRAMES_MAX, "which further frame (from 1) holds it, packed") \
+    U64(OPT, count, APPEND_ENTRIES_MAX,                                                  \
+        "so many entries of that term stand in the frame, each after its length")
 
 #define APPEND_FIELDS(U64, BOOL, STR, BIN, LIST)                                           \
     U64(REQ, term, TERM_MAX, "the coordinator's term")                                     \
