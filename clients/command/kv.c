@@ -6,6 +6,7 @@
 
 #include "clients/ask/cluster.h"
 #include "clients/command/commands.h"
+#include "clients/command/rows.h"
 #include "clients/library/conclave.h"
 #include "clients/show/printable.h"
 #include "clients/show/table.h"
@@ -171,11 +172,5 @@ int kv_list_run(struct cli *cli, int n_words, char **words)
          listing.node++)
         code = cli_told(cli, conclave_kv_list(&cli->connection, (unsigned)listing.node,
                                               n_words ? words[0] : NULL, take, &listing));
-    if (!code && cli->json)
-        cli_print_json(cli, json_incref(listing.rows));
-    else if (!code)
-        table_print(listing.table, stdout);
-    json_decref(listing.rows);
-    table_destroy(&listing.table);
-    return code;
+    return rows_end(cli, listing.rows, listing.table, code);
 }

@@ -8,6 +8,7 @@
 
 #include "clients/ask/stored.h"
 #include "clients/command/commands.h"
+#include "clients/command/rows.h"
 #include "clients/map/named.h"
 #include "clients/show/render.h"
 #include "clients/show/table.h"
@@ -205,13 +206,7 @@ int op_list_run(struct cli *cli, int n_words, char **words)
     if (!cli->json)
         listing.table = table_new(columns, options.wide);
     code = named_each(cli, list_row, &listing);
-    if (!code && cli->json)
-        cli_print_json(cli, json_incref(listing.rows));
-    else if (!code)
-        table_print(listing.table, stdout);
-    json_decref(listing.rows);
-    table_destroy(&listing.table);
-    return code;
+    return rows_end(cli, listing.rows, listing.table, code);
 }
 
 /* --- show --- */
