@@ -491,6 +491,26 @@ static unsigned take_many(struct world *world, uint64_t *most)
     return complete;
 }
 
+/* With that its snapshot is over, of which it was the last that others waited for. */
+static void an_initiator_that_gives_up_ends_its_snapshot_S10(void **state)
+{
+    (void)state;
+    struct world_options options = {.seed = 91, .n_nodes = 1, .snapshot_memory = 1000};
+    struct world *world = world_new(&options);
+    world_start(world, 1);
+    world_run(world, SECOND_US);
+    for (unsigned i = 0; i < 3; i++) {
+        world_ask(world, 0, 1, message_new(MESSAGE_SNAPSHOT_TAKE));
+        world_run(world, SECOND_US);
+        const struct message *answer = world->askers[0].answer;
+        assert_non_null(answer);
+        const struct wire_snapshot_row *row = &answer->as.snapshot.heads.at[0];
+        assert_true(!row->complete && row->missing.len);
+        assert_int_equal(memory_of(world), 0);
+    }
+    world_free(&world);
+}
+
 /* The simulator's invariants say after every step that no node holds more than it may. */
 static void snapshots_share_one_bound_of_memory_S10(void **state)
 {
@@ -529,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_build_of_a_state_that_was_replaced_is_lost_W5),
         cmocka_unit_test(a_full_ledger_is_recorded_in_one_short_step_W5),
         cmocka_unit_test(snapshots_share_one_bound_of_memory_S10),
+        cmocka_unit_test(an_initiator_that_gives_up_ends_its_snapshot_S10),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

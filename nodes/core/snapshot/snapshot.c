@@ -223,11 +223,12 @@ static void refuse(struct snapshots *snapshots, struct snapshot_id id, const cha
 
 static void give_up(struct snapshots *snapshots, struct recording *recording, const char *why)
 {
-    if (recording->id.initiator == snapshots->step->config.id)
-        collect_own_failed(snapshots, recording->id, why);
+    struct snapshot_id id = recording->id;
+    recording_free(snapshots, recording); /* the collection, when it ends by that, finds none */
+    if (id.initiator == snapshots->step->config.id)
+        collect_own_failed(snapshots, id, why);
     else
-        refuse(snapshots, recording->id, why);
-    recording_free(snapshots, recording);
+        refuse(snapshots, id, why);
 }
 
 static bool is_participant(const struct snapshots *snapshots, const struct wire_marker *marker)
