@@ -144,18 +144,18 @@ struct doors *mesh_doors(const struct mesh *mesh)
 
 /* --- polling --- */
 
-void *mesh_socket(const struct mesh *mesh, enum plane plane)
+void *mesh_socket(struct mesh *mesh, enum plane plane)
 {
+    mesh->stirred[plane] = true;
     return mesh->receivers[plane];
 }
 
 int mesh_take(struct mesh *mesh, enum plane plane, struct bus_parts *parts, node_id_t *feed)
 {
     *feed = NODE_NONE;
-    mesh->stirred[plane] = true;
     if (plane == PLANE_HEARTBEAT)
         return feeds_receive(mesh->feeds, parts, feed);
-    return bus_receive(mesh->receivers[plane], parts);
+    return bus_receive(mesh_socket(mesh, plane), parts);
 }
 
 /* Not zmq_poll(): it asks every socket twice in each turn, monitors included, and each time costs a
@@ -329,7 +329,6 @@ uint64_t mesh_replies_bytes(const struct mesh *mesh)
 int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message)
 {
     struct slice envelope[ENVELOPE_PARTS];
-    mesh->stirred[PLANE_CONTROL] = true;
     client_envelope(client, envelope);
     struct gauge *gauge = gauges_get(&mesh->replies, envelope[0]);
     uint64_t waiting = gauge_bytes(gauge), all = gauge_bytes(mesh->replies.all);
@@ -337,6 +336,6 @@ int mesh_reply(struct mesh *mesh, const struct client *client, const struct mess
     bool full = waiting > limit || (waiting && all > REPLIES_WAITING_ALL_BYTES);
     if (full && !MUTANT(replies_wait_unbounded))
         return ERR_FULL; /* the broker does not read; whoever needs the answer asks again */
-    return bus_send_counted(mesh->receivers[PLANE_CONTROL], envelope, ENVELOPE_PARTS, message,
+    return bus_send_counted(mesh_socket(mesh, PLANE_CONTROL), envelope, ENVELOPE_PARTS, message,
                             gauge);
 }

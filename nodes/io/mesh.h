@@ -40,7 +40,7 @@ void mesh_close(struct mesh **mesh, int linger_ms);
 uint64_t mesh_patience_us(const struct mesh *mesh);
 
 /* The plane's ROUTER; NULL for the heartbeat plane. */
-void *mesh_socket(const struct mesh *mesh, enum plane plane);
+void *mesh_socket(struct mesh *mesh, enum plane plane);
 
 /* Receives the next message of a plane without waiting, as bus_receive(). *feed: on the heartbeat
  * plane, of which node the feed is that it came from; else NODE_NONE. */

@@ -89,8 +89,7 @@ bool transform_divide(mp_limb_t *quotient, mp_limb_t *rest, struct number a, str
 bool integer_is_product(const mp_limb_t *out, size_t n, struct number a, struct number b,
                         struct number c);
 
-/* Gives back the calling thread's memory, and what transforms have prepared, if nobody uses that at
- * the moment. Before a thread ends. */
+/* Gives back what transforms have prepared, if nobody uses that at the moment. */
 void transform_give_back(void);
 
 #endif
