@@ -54,12 +54,12 @@ static int parse_one(struct slice word, struct address *out)
     size_t scheme = strlen(SCHEME);
     uint64_t number = PORT_DEFAULT;
     struct slice host, port;
-    if (word.len >= scheme && !memcmp(word.at, SCHEME, scheme))
+    if (slice_begins(word, slice_of(SCHEME)))
         word = (struct slice){word.at + scheme, word.len - scheme};
     if (!split(word, &host, &port) ||
         (port.len && (parse_u64(port, PORT_LIMIT * 2 - 2, &number) || !number)))
         return ERR_MALFORMED;
-    memcpy(out->host, host.at, host.len);
+    slice_copy(out->host, host);
     out->host[host.len] = '\0';
     out->port = (unsigned)number;
     return OK;

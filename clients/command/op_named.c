@@ -13,6 +13,7 @@
 #include "clients/show/render.h"
 #include "clients/show/table.h"
 #include "shared/base/clock.h"
+#include "shared/base/slice.h"
 #include "shared/tasks/operator.h"
 
 static struct {
@@ -99,7 +100,8 @@ static bool is_same(const struct message *a, const struct message *b)
     const struct wire_operator_spec *x = &a->as.operator_spec, *y = &b->as.operator_spec;
     const struct blob *left = message_frame(a, 1), *right = message_frame(b, 1);
     return x->time_limit_us == y->time_limit_us && x->commutative == y->commutative &&
-           x->text == y->text && left->len == right->len && !memcmp(left->at, right->at, left->len);
+           x->text == y->text &&
+           slice_same((struct slice){left->at, left->len}, (struct slice){right->at, right->len});
 }
 
 /* What has the name now, if it is the same already: then nothing changes. */

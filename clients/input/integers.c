@@ -8,6 +8,7 @@
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/packed.h"
+#include "shared/base/slice.h"
 
 #define READ_BYTES      ((size_t)262144)
 #define SHOWN_BYTES     40             /* of a line that is wrong */
@@ -173,7 +174,7 @@ struct reading {
 static int take_line(struct reading *reading, struct slice line)
 {
     reading->line++;
-    if (reading->line == 1 && line.len >= 3 && !memcmp(line.at, BYTE_ORDER_MARK, 3))
+    if (reading->line == 1 && slice_begins(line, slice_of(BYTE_ORDER_MARK)))
         line = (struct slice){line.at + 3, line.len - 3};
     if (reading->too_long) {
         reading->too_long = false;

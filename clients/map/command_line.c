@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/base/memory.h"
+#include "shared/base/slice.h"
 #include "shared/tasks/shell.h"
 
 static void make_room(struct command_line *line, size_t more)
@@ -29,7 +30,7 @@ void command_line_make(struct command_line *line, const struct wire_task_spec *s
     if (is_line(spec, command)) {
         struct slice last = slice_of(task_command_word(command, command->n - 1));
         make_room(line, last.len);
-        memcpy(line->at, last.at, last.len);
+        slice_copy(line->at, last);
         line->len = last.len;
         return;
     }

@@ -7,6 +7,7 @@
 #include "clients/map/inputs_internal.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/slice.h"
 
 /* One source: words that are there, or lines that are read. */
 struct source {
@@ -55,7 +56,7 @@ static int keep(struct source *source, struct text *why)
             source->at = mem_grow(source->at, room, sizeof *source->at);
         }
         if (line.len)
-            memcpy(source->kept + source->kept_len, line.at, line.len);
+            slice_copy(source->kept + source->kept_len, line);
         source->at[source->n++].len = line.len;
         source->kept_len += line.len;
     }

@@ -6,6 +6,7 @@
 #include "clients/ask/stored.h"
 #include "clients/ask/upload.h"
 #include "shared/base/memory.h"
+#include "shared/base/slice.h"
 #include "shared/tasks/operator.h"
 #include "shared/wire/codec.h"
 
@@ -160,7 +161,7 @@ int named_read(struct cli *cli, const struct wire_value_row *row, struct message
     for (; !code && piece.len; code = stored_reader_next(&reader, &piece)) {
         if (piece.len > bytes->len - len)
             break;
-        memcpy(bytes->at + len, piece.at, piece.len);
+        slice_copy(bytes->at + len, piece);
         len += piece.len;
     }
     stored_reader_end(&reader);

@@ -142,7 +142,7 @@ int bundle_file(struct bundle_reader *reader, const struct bundle_fetch *from, u
     if (it->path.len > TASK_PATH_MAX || memchr(it->path.at, '\0', it->path.len))
         return complain(why, "the path of a file is none");
     *out = (struct task_source_file){.len = it->len, .executable = it->executable};
-    memcpy(out->path, it->path.at, it->path.len);
+    slice_copy(out->path, it->path);
     memcpy(out->sha256, it->sha256, HASH_BYTES);
     return OK;
 }

@@ -68,7 +68,7 @@ size_t printable_text(struct slice bytes, char *at, size_t size, size_t columns)
                 at[len++] = '.';
             break;
         }
-        memcpy(at + len, one.at, one.len);
+        slice_copy(at + len, slice_of(one.at));
         len += one.len;
         used += wide;
         if (used + 3 <= columns && len + 4 <= size) {

@@ -5,6 +5,7 @@
 
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/base/slice.h"
 
 struct client {
     size_t broker_len, client_len;
@@ -47,8 +48,8 @@ uint64_t clients_add(struct clients *clients, struct slice broker, struct slice 
     struct client *it = mem_new(1, sizeof *it + broker.len + client.len);
     it->broker_len = broker.len;
     it->client_len = client.len;
-    memcpy(it->bytes, broker.at, broker.len);
-    memcpy(it->bytes + broker.len, client.at, client.len);
+    slice_copy(it->bytes, broker);
+    slice_copy(it->bytes + broker.len, client);
     map_put(&clients->map, (struct map_key){++clients->last, 0}, it);
     tally_add(&clients->shares, broker_key(broker));
     tally_add(&clients->shares, client_key(broker, client));

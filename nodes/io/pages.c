@@ -12,6 +12,7 @@
 #include "shared/base/error.h"
 #include "shared/base/large.h"
 #include "shared/base/mutant.h"
+#include "shared/base/slice.h"
 
 _Static_assert(sizeof(void *) == 8, "the layout below is that of 64-bit machines");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "likewise: of little-endian ones");
@@ -164,8 +165,7 @@ static int compare(const struct tree *tree, struct slice a, struct slice b)
         memcpy(&y, b.at, sizeof y);
         return x < y ? -1 : x > y;
     }
-    int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
-    return order ? order : a.len < b.len ? -1 : a.len > b.len;
+    return slice_order(a, b);
 }
 
 static int check_key(struct walk *walk, struct tree *tree, uint64_t number, struct slice key,

@@ -241,7 +241,7 @@ static void forget_numbers(struct disk *disk)
         struct record_key key = record_key(RECORD_LAST);
         record_key_u32(&key, to);
         struct write write = {.kind = WRITE_RECORD, .key_len = key.len};
-        memcpy(write.key, key.at, key.len);
+        slice_copy(write.key, (struct slice){key.at, key.len});
         disk_write(disk, &write);
     }
 }

@@ -8,6 +8,7 @@
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/slice.h"
 #include "shared/wire/codec.h"
 
 static int fail(struct share *share, int error, const char *what)
@@ -208,9 +209,8 @@ static int take_next(struct share *share)
 static int compare_records(const void *a, const void *b)
 {
     const struct write *left = a, *right = b;
-    size_t shorter = left->key_len < right->key_len ? left->key_len : right->key_len;
-    int order = memcmp(left->key, right->key, shorter);
-    return order ? order : (int)left->key_len - (int)right->key_len;
+    return slice_order((struct slice){left->key, left->key_len},
+                       (struct slice){right->key, right->key_len});
 }
 
 static struct write make_vote(const struct share *share)

@@ -8,6 +8,7 @@
 #include "shared/base/error.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
+#include "shared/base/slice.h"
 #include "shared/tasks/expand.h"
 #include "shared/tasks/spec.h"
 
@@ -171,11 +172,11 @@ static void set_env(struct attempts *attempts, const struct wire_task_spec *spec
     for (size_t i = 0; i < spec->env.n; i++) {
         const struct wire_spec_env *it = &spec->env.at[i];
         attempts->env[i] = at;
-        memcpy(at, it->name.at, it->name.len);
+        slice_copy(at, it->name);
         at += it->name.len;
         *at++ = '=';
         if (it->value.len)
-            memcpy(at, it->value.at, it->value.len);
+            slice_copy(at, it->value);
         at += it->value.len;
         *at++ = '\0';
     }
@@ -233,7 +234,7 @@ static void set_collect(struct attempts *attempts, const struct wire_task_spec *
     for (size_t i = 0; i < spec->collect.n; i++) {
         struct slice pattern = spec->collect.at[i].text;
         attempts->collect[i] = at;
-        memcpy(at, pattern.at, pattern.len);
+        slice_copy(at, pattern);
         at += pattern.len;
         *at++ = '\0';
     }

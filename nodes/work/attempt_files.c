@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/base/memory.h"
+#include "shared/base/slice.h"
 
 void attempt_files_clear(struct attempt_files *files)
 {
@@ -38,7 +39,7 @@ static const char *add(struct attempt_files *files, char **names, struct slice p
 {
     struct command_input *input = &files->at[files->n++];
     *input = (struct command_input){.name = *names, .executable = file->executable};
-    memcpy(*names, path.at, path.len);
+    slice_copy(*names, path);
     (*names)[path.len] = '\0';
     *names += path.len + 1;
     if (!file->len)

@@ -11,6 +11,7 @@
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
 #include "shared/base/packed.h"
+#include "shared/base/slice.h"
 
 /* Limbs of a node that small integers are gathered in: from there on GMP's products are faster. */
 #define NODE_LIMBS 24
@@ -63,7 +64,7 @@ static size_t put_limbs(mp_limb_t *at, const struct packed_integer *item)
 {
     size_t n = limbs_of(item);
     at[n - 1] = 0;
-    memcpy(at, item->magnitude.at, item->magnitude.len);
+    slice_copy(at, item->magnitude);
     return n;
 }
 
@@ -110,7 +111,7 @@ static void gather(struct gathering *it, const struct packed_integer *item)
         end_node(it);
         return;
     }
-    memcpy(&word, item->magnitude.at, item->magnitude.len);
+    slice_copy(&word, item->magnitude);
     if (__builtin_mul_overflow(it->word, word, &product)) {
         end_word(it);
         product = word;

@@ -4,6 +4,7 @@
 #include "nodes/work/operator_work.h"
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
+#include "shared/base/slice.h"
 
 static bool open_part(const struct compute_op *op, struct slice *part)
 {
@@ -30,7 +31,7 @@ static int into(const struct compute_op *op, struct blob *out, uint64_t *operati
     if (!open_part(op, &part))
         return ERR_MALFORMED;
     if (part.len)
-        memcpy(out->at, part.at, part.len);
+        slice_copy(out->at, part);
     out->len = part.len;
     return OK;
 }

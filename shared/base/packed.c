@@ -1,4 +1,5 @@
 #include "shared/base/packed.h"
+#include "shared/base/slice.h"
 
 size_t packed_put(uint8_t *at, bool negative, struct slice magnitude)
 {
@@ -9,7 +10,7 @@ size_t packed_put(uint8_t *at, bool negative, struct slice magnitude)
         at[byte] = (uint8_t)(len >> 8 * byte);
     at[BYTES_LENGTH] = negative && magnitude.len;
     if (magnitude.len)
-        memcpy(at + BYTES_LENGTH + 1, magnitude.at, magnitude.len);
+        slice_copy(at + BYTES_LENGTH + 1, magnitude);
     return BYTES_LENGTH + len;
 }
 

@@ -37,7 +37,7 @@ static bool take_hex(struct slice *rest, uint64_t *out)
 
 bool session_key_parse(struct slice text, struct session_key *out)
 {
-    if (text.len <= PREFIX_LEN || memcmp(text.at, PREFIX, PREFIX_LEN) != 0)
+    if (text.len <= PREFIX_LEN || !slice_begins(text, slice_of(PREFIX)))
         return false;
     struct slice rest = {text.at + PREFIX_LEN, text.len - PREFIX_LEN};
     /* One text for each key: no zeros before the number. */

@@ -78,16 +78,6 @@ bool text_is_utf8(struct slice bytes)
     return true;
 }
 
-struct slice slice_of(const char *text)
-{
-    return (struct slice){.at = (const uint8_t *)text, .len = strlen(text)};
-}
-
-bool slice_same(struct slice a, struct slice b)
-{
-    return a.len == b.len && (!a.len || !memcmp(a.at, b.at, a.len));
-}
-
 int parse_u64(struct slice text, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;

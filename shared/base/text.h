@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shared/base/types.h"
+#include "shared/base/slice.h"
 
 #define TEXT_MAX 512 /* a line of the log or the feed; longer ones are cut */
 
@@ -31,19 +31,6 @@ char *text_escape(char *at, size_t size, struct slice bytes);
 
 /* True for UTF-8 (RFC 3629) without NUL. */
 bool text_is_utf8(struct slice bytes);
-
-/* A terminated string as a slice (borrows), and comparisons. */
-struct slice slice_of(const char *text);
-bool slice_same(struct slice a, struct slice b);
-
-/* Most names that a received one is compared with differ at once: their lengths are not wanted. */
-static inline bool slice_equals(struct slice slice, const char *text)
-{
-    for (size_t i = 0; i < slice.len; i++)
-        if (text[i] == '\0' || (uint8_t)text[i] != slice.at[i])
-            return false;
-    return text[slice.len] == '\0';
-}
 
 /* Parses a whole decimal number, digits only; ERR_MALFORMED, or ERR_RANGE when it exceeds `max`. */
 int parse_u64(struct slice text, uint64_t max, uint64_t *out);

@@ -28,7 +28,8 @@ typedef uint64_t job_id_t;
  * conversion to text. */
 typedef uint64_t op_id_t;
 
-/* Bytes that somebody else owns. Not terminated. */
+/* Bytes that somebody else owns. Not terminated. With no bytes, `at` may be NULL, which memcpy and
+ * memcmp must not be given whatever the length: slice.h has what takes such slices. */
 struct slice {
     const uint8_t *at;
     size_t len;

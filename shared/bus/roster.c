@@ -62,10 +62,9 @@ static struct connection *connection_of(const struct roster *roster, enum plane 
                                         struct slice routing_id)
 {
     struct connection *connection = map_get(&roster->by_id[plane], key_of(routing_id));
-    if (!connection || connection->len != routing_id.len ||
-        memcmp(connection->routing_id, routing_id.at, routing_id.len) != 0)
-        return NULL;
-    return connection;
+    bool same = connection &&
+                slice_same((struct slice){connection->routing_id, connection->len}, routing_id);
+    return same ? connection : NULL;
 }
 
 static void forget(struct roster *roster, enum plane plane, struct connection *connection)
@@ -148,7 +147,7 @@ int roster_hello(struct roster *roster, enum plane plane, struct slice routing_i
     connection->incarnation = hello->incarnation;
     connection->number = hello->connection;
     connection->len = routing_id.len;
-    memcpy(connection->routing_id, routing_id.at, routing_id.len);
+    slice_copy(connection->routing_id, routing_id);
     map_put(&roster->by_id[plane], key_of(routing_id), connection);
     return OK;
 }

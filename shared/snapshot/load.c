@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "shared/base/bytes.h"
+#include "shared/base/slice.h"
 #include "shared/snapshot/model.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
@@ -159,7 +160,7 @@ static void take_checkpoint(struct loader *loader, struct slice packed)
     struct slice copy = {arena_new(&model->arena, packed.len), packed.len};
     if (!loader->chief)
         return;
-    memcpy((uint8_t *)copy.at, packed.at, packed.len);
+    slice_copy((uint8_t *)copy.at, packed);
     MODEL_APPEND(model, model->checkpoint, &copy, 1);
 }
 

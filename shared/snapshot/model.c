@@ -6,6 +6,7 @@
 
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
+#include "shared/base/slice.h"
 
 /* --- names --- */
 
@@ -169,23 +170,16 @@ int model_check_record(const struct record *record, const void *at, struct text 
 
 /* --- checks of the whole --- */
 
-static int compare_names(struct slice a, struct slice b)
-{
-    size_t len = a.len < b.len ? a.len : b.len;
-    int order = len ? memcmp(a.at, b.at, len) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int compare_accounts(const void *a, const void *b)
 {
-    return compare_names(((const struct wire_cut_account *)a)->name,
-                         ((const struct wire_cut_account *)b)->name);
+    return slice_order(((const struct wire_cut_account *)a)->name,
+                       ((const struct wire_cut_account *)b)->name);
 }
 
 static int compare_pairs(const void *a, const void *b)
 {
-    return compare_names(((const struct wire_cut_pair *)a)->name,
-                         ((const struct wire_cut_pair *)b)->name);
+    return slice_order(((const struct wire_cut_pair *)a)->name,
+                       ((const struct wire_cut_pair *)b)->name);
 }
 
 static int compare_numbers(uint64_t a, uint64_t b)

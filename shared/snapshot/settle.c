@@ -8,6 +8,7 @@
 #include "shared/base/job_id.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/base/slice.h"
 #include "shared/wire/codec.h"
 #include "shared/wire/value_segment.h"
 
@@ -24,7 +25,7 @@ static void note(struct restore_notes *notes, const char *format, ...)
     text_add_v(&line, format, args);
     va_end(args);
     char *text = arena_new(&notes->arena, line.len + 1);
-    const char *at = memcpy(text, line.at, line.len);
+    const char *at = slice_copy(text, slice_of(line.at));
     MODEL_APPEND(notes, notes->lines, &at, 1);
 }
 

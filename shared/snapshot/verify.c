@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "shared/base/slice.h"
 #include "shared/snapshot/verify_internal.h"
 
 /* --- findings --- */
@@ -17,7 +18,7 @@ void findings_add(struct findings *findings, enum finding_kind kind, const char 
     text_add_v(&line, format, args);
     va_end(args);
     char *text = arena_new(&findings->arena, line.len + 1);
-    memcpy(text, line.at, line.len);
+    slice_copy(text, slice_of(line.at));
     struct finding finding = {kind, text};
     MODEL_APPEND(findings, findings->lines, &finding, 1);
 }

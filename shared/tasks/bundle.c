@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "shared/base/bytes.h"
+#include "shared/base/slice.h"
 
 _Static_assert((2 * TASK_OUTPUT_MAX_BYTES + TASK_FILES_MAX_BYTES) / BUNDLE_PIECE_BYTES + 1 ==
                    BUNDLE_PIECES_MAX,
@@ -20,7 +21,7 @@ size_t bundle_file_put(uint8_t *at, const struct bundle_file *file)
     memcpy(at + at_body + 8, file->sha256, HASH_BYTES);
     at[at_body + 8 + HASH_BYTES] = file->executable;
     if (file->path.len)
-        memcpy(at + BUNDLE_ITEM_BYTES, file->path.at, file->path.len);
+        slice_copy(at + BUNDLE_ITEM_BYTES, file->path);
     return len;
 }
 

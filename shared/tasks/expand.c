@@ -6,6 +6,7 @@
 
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/slice.h"
 #include "shared/tasks/spec.h"
 #include "shared/tasks/template.h"
 
@@ -30,7 +31,7 @@ static char *reserve(struct task_command *out, size_t len)
 static void add_bytes(struct task_command *out, struct slice bytes)
 {
     if (bytes.len)
-        memcpy(reserve(out, bytes.len), bytes.at, bytes.len);
+        slice_copy(reserve(out, bytes.len), bytes);
     out->len += bytes.len;
 }
 

@@ -24,7 +24,7 @@ size_t shell_quote(char *at, struct slice bytes)
 {
     size_t len = 0;
     if (all_mean_themselves(bytes)) {
-        memcpy(at, bytes.at, bytes.len);
+        slice_copy(at, bytes);
         return bytes.len;
     }
     at[len++] = '\'';

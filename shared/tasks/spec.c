@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "shared/base/error.h"
+#include "shared/base/slice.h"
 #include "shared/tasks/template.h"
 #include "shared/wire/codec.h"
 
@@ -24,7 +25,7 @@ bool task_path(struct slice given, char at[TASK_PATH_MAX + 1])
             return false;
         if (len)
             at[len++] = '/';
-        memcpy(at + len, component.at, component.len);
+        slice_copy(at + len, component);
         len += component.len;
     }
     at[len] = '\0';

@@ -97,7 +97,7 @@ struct slice message_copy(struct message *message, struct slice bytes)
     if (!bytes.len)
         return (struct slice){NULL, 0};
     uint8_t *at = arena_new(&message->arena, bytes.len);
-    memcpy(at, bytes.at, bytes.len);
+    slice_copy(at, bytes);
     return (struct slice){at, bytes.len};
 }
 

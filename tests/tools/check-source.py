@@ -43,6 +43,9 @@ SYMBOLS_IN_CORE = re.compile(r"^(zmq_|z[a-z]+_new|msgpack_|mdb_|__gmp|pthread_|t
                              r"fopen|fwrite|fread|socket|connect|bind|poll|exit|getenv|"
                              + "|".join(BANNED + BANNED_IN_CORE) + r")$|^(zmq_|msgpack_|mdb_|__gmp|pthread_)")
 
+# An empty slice may have no address, which these must not be given even for no bytes (shared/base/slice.h).
+OF_SLICES = re.compile(r"\bmem(?:cpy|cmp|move)\s*\((?:[^;]*?,)?\s*([\w\[\]>.-]+)\.at,(?:[^;]*?,)?\s*\1\.len\s*\)")
+
 # Files for users come from one place (clients/local/outfile.h); the lock of a directory is opened, not written.
 WRITES = re.compile(r'\bO_CREAT\b|\bmkstemp\w*\s*\(|\bjson_dump_file\s*\(|\bfopen\s*\([^;]*"[wa]')
 WRITERS = ("clients/local/outfile.c", "clients/local/local.c")
@@ -352,6 +355,9 @@ def bans():
         call = re.compile(r"(?<![\w.>])(" + "|".join(banned) + r")\s*\(")
         for number, line in enumerate(code_of(path).splitlines(), 1):
             faults += [f"{path}:{number}: {m.group(1)} is banned here" for m in call.finditer(line)]
+        text = code_of(path)
+        faults += [f"{path}:{text[:m.start()].count(chr(10)) + 1}: {m.group(1)} may be an empty slice: shared/base/slice.h"
+                   for m in OF_SLICES.finditer(text) if str(path) != "shared/base/slice.h"]
         if str(path).startswith(("clients/", "broker/")) and str(path) not in WRITERS:
             text = path.read_text(encoding="utf-8")
             faults += [f"{path}:{text[:m.start()].count(chr(10)) + 1}: only clients/local/outfile.c writes files"

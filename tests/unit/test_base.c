@@ -293,6 +293,28 @@ static void slices_compare_by_bytes(void **state)
     assert_false(slice_equals(slice_of("ab"), "abc"));
     assert_true(slice_equals((struct slice){NULL, 0}, ""));
     assert_true(slice_same((struct slice){NULL, 0}, slice_of("")));
+    assert_true(slice_begins(slice_of("abc"), slice_of("ab")));
+    assert_false(slice_begins(slice_of("ab"), slice_of("abc")));
+    assert_false(slice_begins(slice_of("abc"), slice_of("b")));
+    assert_true(slice_order(slice_of("ab"), slice_of("abc")) < 0);
+    assert_true(slice_order(slice_of("b"), slice_of("abc")) > 0);
+    assert_int_equal(slice_order(slice_of("abc"), slice_of("abc")), 0);
+}
+
+/* What came over the wire may have no address: the sanitizers call it a fault to hand that on. */
+static void a_slice_without_an_address_is_empty(void **state)
+{
+    (void)state;
+    struct slice none = {NULL, 0}, some = slice_of("a");
+    char at[] = "kept";
+    assert_ptr_equal(slice_copy(at, none), at);
+    assert_string_equal(at, "kept");
+    assert_true(slice_begins(some, none));
+    assert_true(slice_begins(none, none));
+    assert_false(slice_begins(none, some));
+    assert_true(slice_order(none, some) < 0);
+    assert_true(slice_order(some, none) > 0);
+    assert_int_equal(slice_order(none, none), 0);
 }
 
 /* --- memory --- */
@@ -434,6 +456,7 @@ int main(void)
         cmocka_unit_test(strangers_bytes_are_escaped_X9),
         cmocka_unit_test(text_is_utf8_or_not),
         cmocka_unit_test(slices_compare_by_bytes),
+        cmocka_unit_test(a_slice_without_an_address_is_empty),
         cmocka_unit_test(a_ring_keeps_the_order_while_it_grows),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(a_blob_lives_as_long_as_its_last_reference),

@@ -48,7 +48,7 @@ static struct ledger_key *place(struct ledger_keys *keys, uint64_t seq)
 static struct ledger_key *put(struct ledger_keys *keys, uint64_t seq, struct slice text)
 {
     struct ledger_key *key = place(keys, seq);
-    memcpy(key->key, text.at, text.len);
+    slice_copy(key->key, text);
     map_put(&keys->map, hash_of(text), key);
     keys->last = seq > keys->last ? seq : keys->last;
     return key;
@@ -173,7 +173,7 @@ const struct ledger_key *ledger_key_add(struct ledger *ledger, struct slice text
     bytes_put_be64(bytes + 8, request);
     bytes_put_be64(bytes + 16, outcome);
     bytes_put_be64(bytes + 24, balance);
-    memcpy(bytes + HEAD_BYTES, text.at, text.len);
+    slice_copy(bytes + HEAD_BYTES, text);
     struct record_key name = record_key(RECORD_REQUEST);
     record_key_u32(&name, (uint32_t)(key->seq % keys->forgotten.limits.requests));
     record_write(&ledger->step->out, &name, bytes, HEAD_BYTES + text.len);

@@ -15,7 +15,7 @@
 static size_t known_text(char at[KNOWN_BYTES], node_id_t node, struct slice account)
 {
     size_t len = text_format(at, KNOWN_BYTES, "%u ", (unsigned)node);
-    memcpy(at + len, account.at, account.len);
+    slice_copy(at + len, account);
     at[len + account.len] = '\0';
     return (size_t)(map_hash(at, len + account.len) % LEDGER_KNOWN_MAX);
 }

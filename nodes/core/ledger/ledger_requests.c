@@ -419,11 +419,6 @@ static void del(struct ledger *ledger, struct asked asked)
     end(ledger, asked, del->key, request, deleted ? LEDGER_DONE : LEDGER_NO_ACCOUNT, 0);
 }
 
-static bool begins_with(const char *name, struct slice prefix)
-{
-    return strlen(name) >= prefix.len && !memcmp(name, prefix.at, prefix.len);
-}
-
 /* The first value that is listed: after a name, and with the prefix. */
 static size_t first_listed(const struct ledger_table *values, const struct wire_kv_list *list)
 {
@@ -441,7 +436,7 @@ static void list_values(struct ledger *ledger, struct asked asked)
     size_t bytes = 0, at = first_listed(values, list);
     page->request = asked.message->as.request.request;
     page->values.at = message_room(reply, LEDGER_PAGE_MAX, sizeof *page->values.at);
-    while (at < values->n && begins_with(values->at[at]->name, list->prefix)) {
+    while (at < values->n && slice_begins(slice_of(values->at[at]->name), list->prefix)) {
         const struct ledger_row *row = values->at[at];
         page->more = page->values.n == LEDGER_PAGE_MAX || bytes > KV_PAGE_BYTES_MAX;
         if (page->more)

@@ -20,9 +20,7 @@ bool ledger_name_is_valid(struct slice name)
 
 static int compare(const struct ledger_row *row, struct slice name)
 {
-    size_t len = strlen(row->name), shorter = len < name.len ? len : name.len;
-    int order = shorter ? memcmp(row->name, name.at, shorter) : 0;
-    return order ? order : (len > name.len) - (len < name.len);
+    return slice_order(slice_of(row->name), name);
 }
 
 size_t ledger_table_from(const struct ledger_table *table, struct slice name)
@@ -62,7 +60,7 @@ struct ledger_row *ledger_table_add(struct ledger_table *table, struct slice nam
     }
     memmove(&table->at[at + 1], &table->at[at], (table->n++ - at) * sizeof *table->at);
     struct ledger_row *row = mem_new(1, sizeof *row);
-    memcpy(row->name, name.at, name.len);
+    slice_copy(row->name, name);
     return table->at[at] = row;
 }
 

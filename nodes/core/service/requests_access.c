@@ -13,11 +13,6 @@ static struct slice bytes_of(const struct access_list *list)
     return list->bytes ? (struct slice){list->bytes->at, list->bytes->len} : (struct slice){0};
 }
 
-static bool same(struct slice a, struct slice b)
-{
-    return a.len == b.len && (!a.len || !memcmp(a.at, b.at, a.len));
-}
-
 static void reply_access(struct service *service, struct caller caller, bool whole)
 {
     const struct access_list *list = &service->state->access_list;
@@ -41,7 +36,7 @@ void requests_access_set(struct service *service, uint64_t client, struct messag
     const struct access_list *list = &service->state->access_list;
     struct caller caller = caller_of(client, request);
     struct text reason = {0};
-    if (set->version == list->version && same(set->list, bytes_of(list))) {
+    if (set->version == list->version && slice_same(set->list, bytes_of(list))) {
         reply_access(service, caller, false); /* asked again */
         return;
     }

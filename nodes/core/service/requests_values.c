@@ -379,8 +379,7 @@ void requests_value_applied(struct service *service, struct waiter *waiter)
 static bool has_prefix(const struct stored_value *value, struct slice prefix)
 {
     char hex[HASH_TEXT_MAX];
-    hash_text(value->sha256, hex);
-    return prefix.len < HASH_TEXT_MAX && (!prefix.len || !memcmp(hex, prefix.at, prefix.len));
+    return slice_begins(slice_of(hash_text(value->sha256, hex)), prefix);
 }
 
 void requests_value_list(struct service *service, uint64_t client, struct message *request)

@@ -18,7 +18,7 @@ static void add_op(struct cut_channel *channel, struct wire_cut_op op)
 static struct slice keep_text(struct recording *recording, struct slice text)
 {
     uint8_t *at = arena_new(&recording->arena, text.len + 1);
-    memcpy(at, text.at, text.len);
+    slice_copy(at, text);
     recording->noted_bytes += text.len;
     return (struct slice){at, text.len};
 }

@@ -9,6 +9,7 @@
 #include "nodes/core/state/state_table.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
+#include "shared/base/slice.h"
 
 /* Parts that have their place in a checkpoint: the order of tables, and of groups within one. */
 struct placed {
@@ -347,7 +348,7 @@ uint64_t checkpoint_deadline(const struct state *state)
 
 static bool same_bytes(const struct blob *a, const struct blob *b)
 {
-    return a->len == b->len && !memcmp(a->at, b->at, a->len);
+    return slice_same((struct slice){a->at, a->len}, (struct slice){b->at, b->len});
 }
 
 /* A small table is packed each time; parts that come out the same are shared all the same. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nodes/core/state/task_jobs_internal.h"
+#include "shared/base/slice.h"
 #include "shared/tasks/bundle.h"
 
 bool task_bundle_is_sound(const struct wire_task_bundle *bundle)
@@ -54,7 +55,7 @@ void task_job_add_bundle(struct task_job *job, const struct wire_task_bundle *bu
             (job->n_bundles++ - at) * sizeof *job->bundles);
     job->bundles[at] =
         (struct task_values){bundle->op, bundle->len, mem_new((size_t)pieces, HASH_BYTES)};
-    memcpy(job->bundles[at].hashes, bundle->hashes.at, bundle->hashes.len);
+    slice_copy(job->bundles[at].hashes, bundle->hashes);
     job->bundle_bytes += bundle->len;
 }
 

@@ -199,7 +199,7 @@ uint64_t outbox_write_record(struct outbox *outbox, struct slice key, struct blo
 {
     assert(key.len > 0 && key.len <= RECORD_KEY_MAX);
     struct write *write = add_write(outbox, WRITE_RECORD);
-    memcpy(write->key, key.at, key.len);
+    slice_copy(write->key, key);
     write->key_len = key.len;
     write->entry = value;
     if (value)

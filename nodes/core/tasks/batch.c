@@ -5,6 +5,7 @@
 
 #include "nodes/core/tasks/pulls.h"
 #include "shared/base/mutant.h"
+#include "shared/base/slice.h"
 #include "shared/tasks/bundle.h"
 
 /* Segments of different terms must not have the same name: what a dead coordinator has left on
@@ -99,7 +100,7 @@ void batch_add_bundle(struct tasks *tasks, struct task_schedule *of,
         batch->bundles = mem_new(BUNDLES_MAX, sizeof *batch->bundles);
     struct task_values *it = &batch->bundles[batch->n_bundles++];
     *it = (struct task_values){bundle->op, bundle->len, mem_new(1, bundle->hashes.len)};
-    memcpy(it->hashes, bundle->hashes.at, bundle->hashes.len);
+    slice_copy(it->hashes, bundle->hashes);
     batch->n_pieces += bundle_pieces(bundle->len);
 }
 
