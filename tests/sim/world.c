@@ -230,10 +230,10 @@ void world_step(struct world *world, node_id_t id, struct event *event)
     world->counts.steps++;
     note(world, world->now_us ^ (uint64_t)id << 56 ^ (uint64_t)event->kind << 48);
     oracle_after(world, id, event, &outputs);
-    for (size_t i = 0; i < outputs.n; i++) {
-        if (outputs.at[i].kind != OUTPUT_LOG)
-            note(world, outputs.at[i].kind + outputs.at[i].after_seq * OUTPUT_LOG);
-        machine_output(world, id, &outputs.at[i]);
+    for (const struct output *at = outputs.at; at < outputs.at + outputs.n; at++) {
+        if (at->kind != OUTPUT_LOG)
+            note(world, at->kind + at->after_seq * OUTPUT_LOG);
+        machine_output(world, id, at);
     }
     wake_at(world, id, event->more ? event->now_us + MS_US / 10 : node_deadline(node->core));
 }
@@ -264,6 +264,7 @@ static struct node_config configure(struct world *world, node_id_t id)
         .snapshot_keep = SNAPSHOTS_PERIODIC_KEEP,
         .snapshot_record_bytes = options->record_bytes,
         .snapshot_memory_bytes = options->snapshot_memory,
+        .cut_rows = options->cut_rows,
         .checkpoint_interval_us =
             OR(options->checkpoint_interval_us, CHECKPOINT_INTERVAL_DEFAULT_US),
         .keep_pace = options->keep_pace,
@@ -311,8 +312,7 @@ void world_start(struct world *world, node_id_t id)
     node->incarnation = ++node->boots << 32 | world_random(world, UINT32_MAX);
     set_clock(world, node);
     struct node_config config = configure(world, id);
-    if (!node->durable.birth)
-        node->durable.birth = node->incarnation;
+    node->durable.birth = node->durable.birth ? node->durable.birth : node->incarnation;
     node->core = node_new(&config, &node->durable, local_of(node, world->now_us));
     values_start(world, id);
     node->disk_seq = 0;

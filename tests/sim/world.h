@@ -102,7 +102,7 @@ struct world_options {
     uint64_t compact_entries, append_entries;
     uint64_t checkpoint_slice_rows; /* packed in one slice of a checkpoint */
     uint64_t checkpoint_bundle_rows, install_bytes;
-    uint64_t progress_snaps_max, jobs_kept_max, jobs_open_max;
+    uint64_t progress_snaps_max, jobs_kept_max, jobs_open_max, cut_rows;
     /* What a coordinator logs of them, of node 1; the others were told twice, thrice, ... as much.
      */
     uint64_t keep_jobs, keep_bytes;

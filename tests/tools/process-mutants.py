@@ -10,12 +10,15 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 BUILD = pathlib.Path("build/mutants")
 TEST_SECONDS = 120       # a bug may make its test hang: that is a finding, too
+OUTPUT_MAX = 16 << 20    # of a test, in bytes: some print a line for each event
 
 # mutant -> the unit test (program, test) or the test on real processes that finds it
 TESTS = {
@@ -106,19 +109,31 @@ def command(test):
             {"CONCLAVE_BIN": str((BUILD / "bin").resolve())})
 
 
+def failed(test, output):
+    return re.search(rf"FAILED  \] {test[1]}\b", output)
+
+
 def run(mutant, test):
     """How the test ended with the bug planted: found, or what else."""
     argv, more = command(test)
     environment = dict(os.environ, MUTANT_PLANTED=mutant, **more)
-    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          start_new_session=True) as process:
-        try:
-            output = process.communicate(timeout=TEST_SECONDS)[0]
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            return "found", "hangs"
+    # What the bug leaves running may hold a pipe open: a file has an end.
+    with tempfile.TemporaryFile() as file, \
+            subprocess.Popen(argv, env=environment, stdout=file, stderr=file, start_new_session=True) as process:
+        def said():
+            return os.pread(file.fileno(), OUTPUT_MAX, 0).decode(errors="replace")
+
+        end = time.monotonic() + TEST_SECONDS
+        while process.poll() is None:
+            # What comes after its test in the same program is of no interest.
+            found = isinstance(test, tuple) and failed(test, said())
+            if found or time.monotonic() > end:
+                os.killpg(process.pid, signal.SIGKILL)
+                return "found", "fails" if found else "hangs"
+            time.sleep(0.05)
+        output = said()
     if isinstance(test, tuple):
-        if re.search(rf"FAILED  \] {test[1]}", output):
+        if failed(test, output):
             return "found", "fails"
         last = re.findall(r"\[ RUN      \] (\w+)", output)[-1:]
         return ("found", "ends by a signal") if process.returncode < 0 and last == [test[1]] else ("survived", output)

@@ -52,7 +52,8 @@ static void begin(struct rows *rows, enum message_type type)
 /* The part that the next row of so many bytes goes into. */
 static struct message *part_for(struct rows *rows, size_t bytes, size_t n)
 {
-    if (rows->part && (n == CUT_ROWS_MAX || rows->bytes + bytes + ROW_BYTES > PART_BYTES_MAX))
+    if (rows->part && (n == cut_rows(rows->writer, CUT_ROWS_MAX) ||
+                       rows->bytes + bytes + ROW_BYTES > PART_BYTES_MAX))
         flush(rows);
     if (!rows->part)
         rows->part = message_new(rows->type);

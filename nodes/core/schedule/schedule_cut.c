@@ -26,12 +26,11 @@ static void add_job(const struct job_schedule *job_schedule, struct message *par
 /* One part at least: it says that this node coordinates. */
 static void add_jobs(const struct schedule *schedule, const struct cut_writer *writer)
 {
-    size_t i = 0;
+    size_t i = 0, most = cut_rows(writer, CUT_JOBS_MAX);
     do {
         struct message *part = message_new(MESSAGE_CUT_JOBS);
-        part->as.cut_jobs.rows.at =
-            message_room(part, CUT_JOBS_MAX, sizeof *part->as.cut_jobs.rows.at);
-        while (i < schedule->n_active && part->as.cut_jobs.rows.n < CUT_JOBS_MAX)
+        part->as.cut_jobs.rows.at = message_room(part, most, sizeof *part->as.cut_jobs.rows.at);
+        while (i < schedule->n_active && part->as.cut_jobs.rows.n < most)
             add_job(schedule->active[i++], part);
         writer->add(writer->context, part);
     } while (i < schedule->n_active);

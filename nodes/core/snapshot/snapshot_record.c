@@ -65,7 +65,8 @@ static uint64_t add_rest(void *context, uint64_t bytes)
 
 static struct cut_writer writer_to(struct recording *recording)
 {
-    return (struct cut_writer){add, add_packed, add_rest, recording};
+    return (struct cut_writer){add, add_packed, add_rest, recording,
+                               recording->all->step->config.cut_rows};
 }
 
 void recording_add_state(struct snapshots *snapshots, struct recording *recording)

@@ -47,6 +47,7 @@ struct node_config {
     uint64_t checkpoint_slice_rows;  /* of a checkpoint, packed in one slice */
     uint64_t checkpoint_bundle_rows; /* in one part */
     uint64_t install_bytes;          /* of parts in one message */
+    uint64_t cut_rows;               /* in one part of a snapshot */
     uint64_t progress_index_max;     /* greatest index that a client may set; 0: the nodes */
     uint64_t progress_snaps_max;     /* snaps that can be read */
     uint64_t jobs_kept_max;          /* finished jobs */

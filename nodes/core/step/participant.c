@@ -17,6 +17,6 @@ void cut_add_op(struct cut_ops *ops, struct wire_cut_op op)
     }
     struct wire_cut_work *work = &ops->part->as.cut_work;
     work->ops.at[work->ops.n++] = op;
-    if (work->ops.n == CUT_ROWS_MAX)
+    if (work->ops.n == cut_rows(ops->writer, CUT_ROWS_MAX))
         cut_end_ops(ops);
 }

@@ -16,7 +16,14 @@ struct cut_writer {
     uint64_t (*add_rest)(void *context,
                          uint64_t bytes); /* which the rest takes until it is packed */
     void *context;
+    size_t rows_max; /* in one part, for tests; 0: as in limits.h */
 };
+
+/* Rows in one part of which so many fit. */
+static inline size_t cut_rows(const struct cut_writer *writer, size_t most)
+{
+    return writer->rows_max && writer->rows_max < most ? writer->rows_max : most;
+}
 
 /* How far a room has come with what it could not write in the step of the cut. */
 enum cut_progress {
