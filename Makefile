@@ -457,6 +457,14 @@ bench-keys: all $(B)/bench/load ## what keys cost: jobs/s, operations/s, transfe
 bench-idle: all ## the processor time of nodes that have nothing to do, beside a formula, and of their start, by size (IDLE_ARGS='--nodes 6 25 --seconds 30')
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/idle.py --dir $(B) $(json) $(IDLE_ARGS)
 
+.PHONY: bench-width
+bench-width: all $(B)/bench/load ## by size: how long the start takes, jobs/s, what an idle node costs, failover (WIDTH_ARGS='--nodes 3 25')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/width.py --dir $(B) $(json) $(WIDTH_ARGS)
+
+.PHONY: bench-growth
+bench-growth: all $(addprefix $(B)/bench/,load gmp_factorial) ## jobs/s with 1,000 to 100,000 jobs remembered, factorials from 100000! to 10000000! beside GMP (GROWTH_ARGS='--factorials 100000000 --remembered')
+	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) -B tests/bench/growth.py --gmp '$(abspath $(B))/bench/gmp_factorial' --dir $(B) $(json) $(GROWTH_ARGS)
+
 .PHONY: bench-history
 bench-history: all $(B)/bench/history $(B)/bench/load ## does anything get slower as jobs pile up? (HISTORY_ARGS='--marks 20000 100000', HISTORY_KEPT='1000 10000 100000')
 	@$(B)/bench/history $(or $(HISTORY_KEPT),1000 10000 100000)

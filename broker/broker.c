@@ -415,6 +415,7 @@ static int loop(struct broker *broker)
         if (items[FRONT].revents)
             drain(broker, broker->front, FROM_CLIENT, NULL);
         log_coordinator(broker);
+        doors_watch(broker->doors, clock_now_us());
         mend_links(broker);
         access_ask(&broker->access, &broker->tracker, broker->doors, socket_to, broker,
                    clock_now_us());

@@ -223,6 +223,7 @@ static void end_round(struct mesh *mesh, uint64_t now_us)
         return;
     mesh->swept_us = now_us;
     gauges_sweep(&mesh->replies);
+    doors_watch(mesh->config.doors, now_us);
     feeds_check(mesh->feeds);
 }
 

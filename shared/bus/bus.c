@@ -12,9 +12,6 @@
 #include "shared/bus/intake.h"
 
 #define ENDPOINT_MAX         320 /* tcp://HOST:PORT; a host name has at most 255 bytes */
-#define KEEPALIVE_IDLE_S     30  /* a connection whose other side vanished is gone after a minute */
-#define KEEPALIVE_INTERVAL_S 10
-#define KEEPALIVE_COUNT      3
 /* Up to here copying into the message is cheaper than sharing the blob. */
 #define COPY_MAX_BYTES 1024
 
@@ -75,14 +72,15 @@ void *bus_socket_try(void *context, int type)
     set(socket, ZMQ_TCP_MAXRT, TCP_MAXRT_MS);
     /* Who connects asks whether the other side lives; asking from both sides would double what an
      * idle mesh costs. Who accepts loses no more than memory on a dead connection, and TCP finds it
-     * in time. */
-    if (type == ZMQ_DEALER || type == ZMQ_SUB || type == ZMQ_XSUB) {
+     * in time. TCP asks most of the time: that wakes no thread on either side. */
+    bool asks = type == ZMQ_DEALER || type == ZMQ_SUB || type == ZMQ_XSUB;
+    if (asks) {
         set(socket, ZMQ_HEARTBEAT_IVL, ZMTP_HEARTBEAT_MS);
         set(socket, ZMQ_HEARTBEAT_TIMEOUT, ZMTP_HEARTBEAT_TIMEOUT_MS);
     }
     set(socket, ZMQ_TCP_KEEPALIVE, 1);
-    set(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S);
-    set(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S);
+    set(socket, ZMQ_TCP_KEEPALIVE_IDLE, asks ? KEEPALIVE_ASK_IDLE_S : KEEPALIVE_IDLE_S);
+    set(socket, ZMQ_TCP_KEEPALIVE_INTVL, asks ? KEEPALIVE_ASK_INTERVAL_S : KEEPALIVE_INTERVAL_S);
     set(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT);
     set_message_max(socket, MESSAGE_MAX_BYTES);
     if (type == ZMQ_ROUTER)

@@ -20,6 +20,7 @@
 #include "shared/bus/owners.h"
 
 #define ADDRESS_SHOWN 64
+#define LIST_LOOK_US  (250 * MS_US) /* between two looks at the list's file */
 /* Draft in the header of libzmq 4.3, and in the library all the same: without a handler nobody is
  * admitted. The test of it is test_doors.c. */
 #define ENFORCE_DOMAIN 93
@@ -173,6 +174,18 @@ void doors_look_again(struct doors *doors)
         end_old(doors);
 }
 
+void doors_watch(struct doors *doors, uint64_t now_us)
+{
+    struct stat is;
+    if (doors->insecure || now_us < doors->watched_us + LIST_LOOK_US)
+        return;
+    doors->watched_us = now_us;
+    if (stat(doors->list_path, &is) || is_same_file(&is, &doors->watched))
+        return;
+    doors->watched = is;
+    doors_wake_handler(doors);
+}
+
 uint64_t doors_version(struct doors *doors)
 {
     pthread_mutex_lock(&doors->lock);
@@ -214,6 +227,7 @@ int doors_take(struct doors *doors, struct slice bytes, struct text *why)
     if (error)
         return error;
     doors->replaced = true;
+    doors_wake_handler(doors);
     log_write(LOG_INFO, "version %" PRIu64 " of the list of keys counts now", version);
     struct text unwritten = {0};
     if (private_file_put(doors->list_path, bytes, true, &unwritten))
@@ -319,6 +333,7 @@ int doors_open(void *context, const char *access_path, node_id_t node, struct do
     doors->list_path = path_of_list(access_path);
     int error = access_load(AT_FDCWD, access_path, access_path, &doors->own, why);
     stat(doors->list_path, &doors->list_stat);
+    doors->watched = doors->list_stat;
     if (!error)
         error = load(doors, &doors->list, why);
     if (!error)

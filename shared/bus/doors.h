@@ -4,8 +4,8 @@
  * (RFC 27) in a thread of its own asks for each connection whether the list of allowed keys has the
  * key, and whether the key's role is admitted at this door. libzmq fails open: without a handler,
  * or without a domain, it admits everybody. So doors are opened before anything is bound, and a
- * socket is bound only through here. The thread reads the list again when its file changes, and
- * counts who was refused. Connections with a key that is not in the list any more, or has ended, or
+ * socket is bound only through here. The thread reads the list again when its file changes
+ * (doors_watch()), and counts who was refused. Connections with a key that is not in the list any more, or has ended, or
  * has another role now, are ended then, and with them what was subscribed to (owners.h).
  *
  * Without keys (`--insecure`) the same functions do nothing. One object a process. */
@@ -80,6 +80,11 @@ int doors_present(struct doors *doors, void *socket, node_id_t node, unsigned at
 /* Whether the key on the other side is still allowed; else whoever made the socket closes it.
  * Cheap. */
 bool doors_still_allow(struct doors *doors, struct presented *presented);
+
+/* Looks whether the list's file has changed: it counts at once then. Call it every 500 ms or so,
+ * from the thread that opened the doors; cheap. Without it that takes ten seconds, or until
+ * somebody connects: a thread that wakes by itself to look costs more than all it finds. */
+void doors_watch(struct doors *doors, uint64_t now_us);
 
 /* The version of the list that counts; 0: it has none, or there are no keys. */
 uint64_t doors_version(struct doors *doors);

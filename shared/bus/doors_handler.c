@@ -3,13 +3,14 @@
 #include <czmq.h>
 #include <errno.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/mutant.h"
 #include "shared/bus/doors_internal.h"
 #include "shared/bus/monitor.h"
 
 #define HANDLER       "inproc://zeromq.zap.01"
-#define LOOK_MS       250 /* between two looks at the list's file: a change counts at once */
+#define LOOK_MS       10000 /* between two looks at the list's file when nobody wakes the handler */
 #define ADMITTED_CODE "200"
 #define REFUSED_CODE  "400"
 
@@ -50,15 +51,28 @@ static void count_failed(struct doors *doors, void *monitor)
             doors_note_failed(doors, event, value);
 }
 
-/* A door's monitor comes as a pointer: from now on it is the handler's. Anything else: the end. */
-static bool take_monitor(struct doors *doors, zsock_t *pipe)
+/* A door's monitor comes as a pointer: from now on it is the handler's. Nothing: it is to look at
+ * the list. Anything else: the end. */
+static bool take_word(struct doors *doors, zsock_t *pipe)
 {
     zframe_t *frame = zframe_recv(pipe);
-    bool goes_on = frame && zframe_size(frame) == sizeof(void *) && doors->n_monitors < DOOR_COUNT;
-    if (goes_on)
+    size_t len = frame ? zframe_size(frame) : 0;
+    bool monitor = len == sizeof(void *) && doors->n_monitors < DOOR_COUNT;
+    if (monitor)
         memcpy(&doors->monitors[doors->n_monitors++], zframe_data(frame), sizeof(void *));
+    bool goes_on = monitor || (frame && !len);
     zframe_destroy(&frame);
     return goes_on;
+}
+
+/* Until the next key of the list ends. */
+static long patience_ms(const struct doors *doors)
+{
+    uint64_t wall_ms = clock_wall_ms();
+    if (doors->next_end_ms <= wall_ms)
+        return 0;
+    uint64_t left_ms = doors->next_end_ms - wall_ms;
+    return left_ms < LOOK_MS ? (long)left_ms : LOOK_MS;
 }
 
 static void handle(zsock_t *pipe, void *argument)
@@ -75,7 +89,7 @@ static void handle(zsock_t *pipe, void *argument)
         for (size_t i = 0; i < doors->n_monitors; i++)
             items[MONITORS + i] =
                 (zmq_pollitem_t){.socket = doors->monitors[i], .events = ZMQ_POLLIN};
-        if (zmq_poll(items, MONITORS + (int)doors->n_monitors, LOOK_MS) < 0 && errno != EINTR)
+        if (zmq_poll(items, MONITORS + (int)doors->n_monitors, patience_ms(doors)) < 0 && errno != EINTR)
             break;
         for (size_t i = 0; i < doors->n_monitors; i++)
             if (items[MONITORS + i].revents)
@@ -83,7 +97,7 @@ static void handle(zsock_t *pipe, void *argument)
         if (items[REQUESTS].revents)
             answer(doors, requests);
         if (items[PIPE].revents)
-            goes_on = take_monitor(doors, pipe);
+            goes_on = take_word(doors, pipe);
         doors_look_again(doors);
     }
     for (size_t i = 0; i < doors->n_monitors; i++)
@@ -109,4 +123,9 @@ void doors_end_handler(struct doors *doors)
 void doors_hand_over(struct doors *doors, void *monitor)
 {
     zmq_send(zsock_resolve(doors->handler), &monitor, sizeof monitor, 0);
+}
+
+void doors_wake_handler(struct doors *doors)
+{
+    zmq_send(zsock_resolve(doors->handler), "", 0, 0);
 }

@@ -15,6 +15,8 @@ struct doors {
     struct access *own;
     char *list_path;
     struct stat list_stat; /* of the list at hand; for the handler */
+    struct stat watched;   /* as doors_watch() saw it last; for who calls that */
+    uint64_t watched_us;
     pthread_mutex_t lock;  /* held for the time of one look-up; by no nice thread */
     struct allowed *list;
     _Atomic unsigned ports[DOOR_COUNT]; /* where each is bound; 0: nowhere yet */
@@ -35,6 +37,9 @@ void doors_end_handler(struct doors *doors);
 
 /* Gives the handler a door's monitor: from now on it reads it, and closes it at its end. */
 void doors_hand_over(struct doors *doors, void *monitor);
+
+/* Lets the handler look at the list now. */
+void doors_wake_handler(struct doors *doors);
 
 /* What the handler asks of doors.c: whether a key is admitted; a handshake has failed; has the file
  * of the list changed? */

@@ -44,29 +44,51 @@ def heartbeats(cluster, since):
     return counts
 
 
+class Quiet(harness.Cluster):
+    """A cluster whose listener asks the nodes nothing: as it is when nobody tests it."""
+
+    def __init__(self, directory, nodes):
+        harness.Feed.ASK_MS = 0
+        super().__init__(directory, nodes=nodes, durability="fsync", log_level="warn")
+
+    def pids(self):
+        return {node: process.pid for node, process in self.nodes.items()}
+
+
+def start(cluster):
+    """Until all are there: how long it takes, and the nodes' processor time."""
+    began = time.monotonic()
+    cluster.start()
+    cluster.wait_healthy(120)
+    return {"up_s": time.monotonic() - began, "up_busy_s": sum(map(harness.cpu_seconds, cluster.pids().values()))}
+
+
+def rest(cluster, seconds):
+    """What nodes and broker cost that have nothing to do."""
+    coordinator, pids = cluster.wait_healthy(120)["coordinator"], cluster.pids()
+    time.sleep(SETTLE)
+    brokers = [process.pid for process in cluster.brokers.values()]
+    mark, began = cluster.feed.mark(), time.monotonic()
+    ran = {node: harness.cpu_seconds(pid) for node, pid in pids.items()}
+    broker = sum(map(harness.cpu_seconds, brokers))
+    woken = {node: switches(pid) for node, pid in pids.items()}
+    time.sleep(seconds)  # what is measured is that nothing happens
+    passed = time.monotonic() - began
+    ran = {node: (harness.cpu_seconds(pid) - ran[node]) / passed for node, pid in pids.items()}
+    broker = (sum(map(harness.cpu_seconds, brokers)) - broker) / passed
+    woken = {node: (switches(pid) - woken[node]) / passed for node, pid in pids.items()}
+    beats = {node: count / passed for node, count in heartbeats(cluster, mark).items()}
+    sent = {node: beats[node] * (len(pids) - 1 + LISTENERS) for node in pids}
+    received = {node: sum(beats.values()) - beats[node] for node in pids}
+    return {"idle_percent": 100 * statistics.mean(ran.values()), "coordinator_percent": 100 * ran[coordinator],
+            "broker_percent": 100 * broker, "wakings": statistics.mean(woken.values()),
+            "messages": statistics.mean(sent[node] + received[node] for node in pids)}
+
+
 def measure(directory, nodes, seconds):
-    cluster = harness.Cluster(directory, nodes=nodes, durability="fsync", log_level="warn")
+    cluster = Quiet(directory, nodes)
     try:
-        began = time.monotonic()
-        cluster.start()
-        status = cluster.wait_healthy(120)
-        up_s = time.monotonic() - began
-        pids = {node: process.pid for node, process in cluster.nodes.items()}
-        up_busy_s = sum(harness.cpu_seconds(pid) for pid in pids.values())
-        time.sleep(SETTLE)
-        mark, began = cluster.feed.mark(), time.monotonic()
-        ran = {node: harness.cpu_seconds(pid) for node, pid in pids.items()}
-        woken = {node: switches(pid) for node, pid in pids.items()}
-        time.sleep(seconds)  # what is measured is that nothing happens
-        passed = time.monotonic() - began
-        ran = {node: (harness.cpu_seconds(pid) - ran[node]) / passed for node, pid in pids.items()}
-        woken = {node: (switches(pid) - woken[node]) / passed for node, pid in pids.items()}
-        beats = {node: count / passed for node, count in heartbeats(cluster, mark).items()}
-        sent = {node: beats[node] * (nodes - 1 + LISTENERS) for node in pids}
-        received = {node: sum(beats.values()) - beats[node] for node in pids}
-        return {"nodes": nodes, "up_s": up_s, "up_busy_s": up_busy_s, "idle_percent": 100 * statistics.mean(ran.values()),
-                "coordinator_percent": 100 * ran[status["coordinator"]], "wakings": statistics.mean(woken.values()),
-                "messages": statistics.mean(sent[node] + received[node] for node in pids)}
+        return {"nodes": nodes} | start(cluster) | rest(cluster, seconds)
     finally:
         cluster.close()
 
@@ -96,12 +118,13 @@ def main():
     options = parser.parse_args()
     top = pathlib.Path(tempfile.mkdtemp(prefix="idle.", dir=options.dir)).resolve()
     rows = []
-    print(f"{os.cpu_count()} processors\n{'nodes':>6}{'up s':>8}{'busy s':>8}{'idle %':>8}{'coord. %':>10}{'wakings/s':>11}{'messages/s':>12}")
+    print(f"{os.cpu_count()} processors\n{'nodes':>6}{'up s':>8}{'busy s':>8}{'idle %':>8}{'coord. %':>10}{'broker %':>10}{'wakings/s':>11}{'messages/s':>12}")
     try:
         for nodes in options.nodes:
             row = measure(top / str(nodes), nodes, options.seconds)
             rows.append(row)
             print(f"{nodes:>6}{row['up_s']:>8.2f}{row['up_busy_s']:>8.2f}{row['idle_percent']:>8.2f}{row['coordinator_percent']:>10.2f}"
+                  f"{row['broker_percent']:>10.2f}"
                   f"{row['wakings']:>11.0f}{row['messages']:>12.0f}", flush=True)
     finally:
         shutil.rmtree(top, ignore_errors=True)

@@ -185,6 +185,8 @@ def sanitizer_reports(directory):
 class Feed:
     """Everything that the nodes, or brokers, publish, from now on; read in a thread of its own."""
 
+    ASK_MS = 500  # it asks each connection so often whether it lives; 0: never, where what that costs the nodes is in the way
+
     def __init__(self, addresses):
         self.messages, self.rejected = [], 0
         self.changed = threading.Condition()
@@ -197,7 +199,7 @@ class Feed:
         sub = context.socket(zmq.SUB)
         sub.setsockopt(zmq.RECONNECT_IVL, 20)
         # A subscriber sends nothing: after a cut link it would listen for ever to a connection that the node has given up.
-        sub.setsockopt(zmq.HEARTBEAT_IVL, 500)
+        sub.setsockopt(zmq.HEARTBEAT_IVL, self.ASK_MS)
         sub.setsockopt(zmq.HEARTBEAT_TIMEOUT, 1500)
         sub.setsockopt(zmq.CONNECT_TIMEOUT, 1000)
         sub.setsockopt(zmq.RCVHWM, 100000)
