@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # The Debian packages, for real: run.sh BUILD_DIR
-# lintian; then on a bare Debian 12 under its own systemd (systemd-nspawn, a network of its own): installed, started by the
-# units, used, replaced by a newer version, stopped and started, purged. Needs root, and a mirror for the dependencies.
+# lintian; then on a bare Debian 12 under its own systemd (systemd-nspawn, a network of its own): installed, the README's tour
+# as it stands there, started by the units, used, replaced by a newer version, stopped and started, purged. That wants root, a
+# mirror for the dependencies, and a kernel that lets a container start; where it is not to be had, a line says so, and what
+# was looked at until then counts.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 exec </dev/null
@@ -9,6 +11,7 @@ exec </dev/null
 results=${1:-build/release}/results
 work=$(mktemp -d /var/tmp/conclave-deb.XXXXXX)
 root=$work/root
+root_kib=$((2 * 1024 * 1024)) # what is unpacked there is half of that
 nspawn=''
 init=''
 # shellcheck disable=SC2034
@@ -72,14 +75,16 @@ active() {
     # shellcheck disable=SC2086
     there systemctl is-active $units | grep -c '^active$' || true
 }
+# how many of our processes there are
+running() { there sh -c 'cat /proc/[0-9]*/comm | grep -c ^conclave' || true; }
 # the capabilities of the main process of a unit
 capabilities() { there sh -c "sed -n 's/^CapEff:.//p' /proc/\$(systemctl show -P MainPID $1)/status"; }
 
-# The same package with a higher version.
+# The same package with a higher version; hardly compressed, as that takes longer than all else here.
 newer() { # DEB OUT
     dpkg-deb -R "$1" "$work/newer"
     sed -i 's/^Version: .*/&+newer/' "$work/newer/DEBIAN/control"
-    dpkg-deb -b --root-owner-group "$work/newer" "$2" >/dev/null
+    dpkg-deb -b -Zgzip -z1 --root-owner-group "$work/newer" "$2" >/dev/null
 }
 
 check_package() {
@@ -121,16 +126,34 @@ check_examples() {
         "Service Service ConfigMap StatefulSet Deployment" "packaging/kubernetes.yaml is YAML"
 }
 
-install_it() {
+# What this machine cannot do is no fault of the packages.
+leave_out() {
+    say "without root, a mirror and containers the packages are not installed here: $*"
+    exit 0
+}
+prepare_machine() {
+    local tarball said
+    [ "$(id -u)" -eq 0 ] || leave_out "not root"
+    tarball=$(sh tests/tools/base.sh 2>"$work/said") || leave_out "no bare Debian by debootstrap: $(tail -n 1 "$work/said")"
     mkdir "$root"
-    tar -C "$root" -xf "$(sh tests/tools/base.sh)" || die "there is no bare Debian"
+    if [ "$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)" -gt $((4 * root_kib)) ]; then
+        mount -t tmpfs -o "size=${root_kib}k" conclave-deb "$root" # a disk takes a minute longer, or two
+    fi
+    tar -C "$root" -xf "$tarball" || die "the bare Debian cannot be unpacked"
+    said=$(systemd-nspawn --quiet --register=no --keep-unit --private-network -M "conclave-deb-$$" -D "$root" true 2>&1) ||
+        leave_out "systemd-nspawn: $(printf '%s\n' "$said" | tail -n 1)"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    here apt-get update -qq >"$work/said" 2>&1 || leave_out "apt-get update: $(tail -n 1 "$work/said")"
+    # It is thrown away: nothing has to outlive a loss of power.
+    echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
+}
+
+install_it() {
     find "$root/etc" "$root/var" "$root/usr/share" "$root/usr/bin" "$root/lib/systemd" -path "*conclave*" >"$work/before"
     cp "$deb" "$root/var/cache/new.deb"
     cp build/deb/*.deb "$root/var/cache/"
     newer "$deb" "$root/var/cache/newer.deb"
-    cp /etc/resolv.conf "$root/etc/resolv.conf"
     mount -t proc proc "$root/proc"
-    here apt-get update -qq >>"$work/log" 2>&1 || die "apt-get update fails"
     here apt-get install -y -qq --no-install-recommends /var/cache/new.deb >>"$work/log" 2>&1 || die "apt-get install fails"
     ok "apt install ./conclave.deb"
     # shellcheck disable=SC2046
@@ -159,6 +182,21 @@ check_units() {
             bad "${unit%:*} is more exposed than $limit tenths"
         fi
     done
+}
+
+# As somebody meets it who has just installed the package: nothing set up, an empty directory.
+tour_it() {
+    local said
+    # shellcheck disable=SC2016
+    if said=$(/usr/bin/python3 tests/tools/pasted.py README.md nsenter -t "$init" -a env -i HOME=/root TERM=dumb LC_ALL=C.UTF-8 \
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        sh -c 'mkdir /root/tour && cd /root/tour && exec bash --norc --noprofile' 2>&1); then
+        ok "$said"
+    else
+        bad "$said"
+    fi
+    is "$(running)" 0 "the tour leaves nothing running"
+    there rm -rf /root/tour
 }
 
 start_it() {
@@ -208,7 +246,7 @@ replace_it() {
 
 remove_it() {
     there apt-get remove -y -qq conclave >>"$work/log" 2>&1 || die "apt-get remove fails"
-    is "$(there sh -c 'cat /proc/[0-9]*/comm | grep -c ^conclave' || true)" 0 "remove stops all"
+    is "$(running)" 0 "remove stops all"
     if there test -d /var/lib/conclave/node1; then ok "remove keeps the data"; else bad "remove takes the data"; fi
     there apt-get purge -y -qq conclave libconclave0 libconclave-dev python3-conclave >>"$work/log" 2>&1 || die "apt-get purge fails"
     is "$(there find /etc /var /usr /lib/systemd /run -xdev -path '*conclave*' ! -path '/var/cache/*' ! -path '/var/log/journal/*' | head)" "" \
@@ -223,9 +261,11 @@ sh tests/tools/deps.sh debtest
 check_package
 check_completion
 check_examples
+prepare_machine
 install_it
 boot
 check_units
+tour_it
 start_it
 use_it
 replace_it
