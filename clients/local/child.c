@@ -192,6 +192,13 @@ static void plan_restart(struct child *child, uint64_t now_us, bool short_pause)
         child->backoff_ms * 2 < BACKOFF_MAX_MS ? child->backoff_ms * 2 : BACKOFF_MAX_MS;
 }
 
+/* For how long it may try to start. */
+static uint64_t start_us(const struct child *child)
+{
+    uint64_t seen_us = 2 * child->failing_us;
+    return seen_us > CHILD_SETTLED_US ? seen_us : CHILD_SETTLED_US;
+}
+
 void child_ended(struct child *child, int status, uint64_t now_us)
 {
     struct text fate = {0}, words = {0};
@@ -210,8 +217,9 @@ void child_ended(struct child *child, int status, uint64_t now_us)
         add_last_words(child, &words);
     if (!meant)
         text_format(child->trouble, sizeof child->trouble, "%s %s%s%s", title_of(child, title),
-                    unfit && lived_us < CHILD_SETTLED_US ? "cannot start" : fate.at,
+                    unfit && lived_us < start_us(child) ? "cannot start" : fate.at,
                     words.len ? ": " : "", words.at);
+    child->failing_us = unfit && lived_us < CHILD_START_MAX_US ? lived_us : 0;
     plan_restart(child, now_us, meant || lived_us >= LIVED_US);
 }
 
@@ -228,7 +236,7 @@ void child_not_started(struct child *child, uint64_t now_us)
 
 uint64_t child_settle(struct child *child, uint64_t now_us)
 {
-    uint64_t at_us = child->started_us + CHILD_SETTLED_US;
+    uint64_t at_us = child->started_us + start_us(child);
     if (!child->pid || !child->tries)
         return UINT64_MAX;
     if (now_us < at_us)

@@ -12,8 +12,11 @@
 
 #define CHILD_ARGS_MAX 40
 #define CHILD_ARG_TEXT 64
-/* Whoever runs for so long has started: longer than a node needs to read its store. */
-#define CHILD_SETTLED_US (3 * SECOND_US)
+/* Whoever runs for so long has started: longer than a node needs to read a small store. Where the
+ * last start took longer until it failed (a large store, a slow machine), twice that long; what
+ * fails later than CHILD_START_MAX_US has run before. */
+#define CHILD_SETTLED_US   (3 * SECOND_US)
+#define CHILD_START_MAX_US (60 * SECOND_US)
 
 struct child {
     char name[32];
@@ -26,12 +29,13 @@ struct child {
     uint64_t started_us;    /* when it was last started */
     uint64_t due_us;        /* when to start it */
     uint64_t backoff_ms;    /* before the next start */
+    uint64_t failing_us;    /* how long it ran until it could not start; 0: it was something else */
     off_t log_from;         /* where its present life begins in the log */
     uint32_t node;          /* its id, 0: it is no node */
     bool quiet;             /* without a log: stdout goes nowhere, too */
     const int *streams;     /* borrowed: its stdin, stdout and stderr, instead of all that; NULL */
     int exit_code;          /* of its last end; -1: none, or a signal */
-    unsigned tries;         /* ends in a row without a life of CHILD_SETTLED_US between them */
+    unsigned tries;         /* ends in a row without a life that lasted between them */
     char trouble[TEXT_MAX]; /* why it does not run, in one line; empty: all is well */
 };
 
@@ -52,7 +56,7 @@ void child_ended(struct child *child, int status, uint64_t now_us);
 /* Notes that it could not be started, for the reason errno. */
 void child_not_started(struct child *child, uint64_t now_us);
 
-/* Forgets its trouble once it has run for CHILD_SETTLED_US. Returns how long until then, 0: it has
+/* Forgets its trouble once it has run for so long that it has started. Returns how long until then, 0: it has
  * just been forgotten, UINT64_MAX: it is not running, or has no trouble. */
 uint64_t child_settle(struct child *child, uint64_t now_us);
 

@@ -34,6 +34,22 @@ class Screen:
         """The lines that are on the screen now."""
         return self.tmux("capture-pane", "-p").splitlines()
 
+    def wait(self, condition, deadline=10, what=None):
+        """Until condition(lines) of the screen is true. A program that draws is read in its middle, too: a line that is not
+        there yet, or no number yet, is "not yet". Returns what the condition did; a failure shows the last screen."""
+        seen = []
+
+        def holds():
+            seen[:] = self.shown()
+            try:
+                return condition(seen)
+            except (IndexError, ValueError, StopIteration):
+                return None
+        try:
+            return harness.wait_for(holds, deadline)
+        except AssertionError as error:
+            raise AssertionError("\n".join([f"{error}: {what or 'the screen'}", *seen])) from None
+
     def type(self, line):
         self.tmux("send-keys", "-l", line)
 

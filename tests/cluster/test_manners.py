@@ -348,56 +348,54 @@ def top(furnished):
     window = screen.Screen(str(furnished.dir), furnished.environment(PATH=f"{harness.BIN}:{os.environ['PATH']}"))
     window.type("conclave monitor --top; echo ENDED-$?")
     window.key("Enter")
-    harness.wait_for(lambda: "coordinator: node" in window.shown()[0] and any(" 1-" in line for line in window.shown()), 10, "top")
+    window.wait(lambda lines: "coordinator: node" in lines[0] and any(" 1-" in line for line in lines), what="top")
     yield window
     window.close()
 
 
 def column(lines, title):
-    """The numbers below a title of the table of nodes."""
+    """The numbers below a title of the table of nodes; an error where they are not all drawn."""
     head = next(i for i, line in enumerate(lines) if title in line)
     end = lines[head].index(title) + len(title)
-    rows = [line[:end].split()[-1] for line in lines[head + 1:head + 4]]
-    return [int(each) for each in rows]
+    return [int(lines[row][:end].split()[-1]) for row in range(head + 1, head + 4)]
 
 
 def test_top_fits_its_terminal_and_follows_its_size(top):
-    def fits(columns, rows):
-        lines = top.shown()
+    def fits(lines, columns, rows):
         return len(lines) == rows and max(map(len, lines)) <= columns and "coordinator: node" in lines[0] and \
-            lines[-1].startswith("q quit"[:columns - 4])
-    assert fits(80, 24), top.shown()
-    for columns, rows in ((132, 40), (60, 12), (40, 10), (80, 24)):
-        top.resize(columns, rows)
-        harness.wait_for(lambda size=(columns, rows): fits(*size), 5, (columns, rows, top.shown()))
-        assert "OPERATIONS" in "".join(top.shown()) or columns < 60
+            lines[-1].startswith("q quit"[:columns - 4]) and ("OPERATIONS" in "".join(lines) or columns < 60)
+    for size in (80, 24), (132, 40), (60, 12), (40, 10), (80, 24):
+        top.resize(*size)
+        top.wait(lambda lines, size=size: fits(lines, *size), what=size)
 
 
-def test_top_sorts_by_keys(top, furnished):
-    assert column(top.shown(), "NODE") == [1, 2, 3]
+def test_top_sorts_by_keys(top):
+    def sorts(title, expected):
+        top.wait(lambda lines: expected(column(lines, title)), what=title)
+    sorts("NODE", lambda found: found == [1, 2, 3])
     top.key("n")
-    harness.wait_for(lambda: column(top.shown(), "NODE") == [3, 2, 1], 5)
+    sorts("NODE", lambda found: found == [3, 2, 1])
     top.key("o")
-    harness.wait_for(lambda: (found := column(top.shown(), "OPERATIONS")) == sorted(found, reverse=True) and len(set(found)) > 1, 5)
+    sorts("OPERATIONS", lambda found: found == sorted(found, reverse=True) and len(set(found)) > 1)
     top.key("o")
-    harness.wait_for(lambda: (found := column(top.shown(), "OPERATIONS")) == sorted(found), 5)
+    sorts("OPERATIONS", lambda found: found == sorted(found))
 
 
 def test_top_opens_the_chosen_job_and_shows_new_ones(top, furnished):
     job = furnished.submit(12)["id"]
-    harness.wait_for(lambda: any(line.startswith(">") and f" {job} " in line for line in top.shown()), 5, "the newest is chosen")
+    top.wait(lambda lines: any(line.startswith(">") and f" {job} " in line for line in lines), what="the newest is chosen")
     top.key("Down")
-    harness.wait_for(lambda: any(line.startswith(">") and f" {job} " not in line for line in top.shown()), 5)
+    top.wait(lambda lines: any(line.startswith(">") and f" {job} " not in line for line in lines), what="the next one")
     top.key("Up")
+    top.wait(lambda lines: any(line.startswith(">") and f" {job} " in line for line in lines), what="the newest again")
     top.key("Enter")
-    harness.wait_for(lambda: any(line == f"job         {job}" for line in top.shown()), 5)
-    assert any("factorial 12, is done" in line for line in top.shown()) and top.shown()[-1].startswith("q back")
+    top.wait(lambda lines: f"job         {job}" in lines and any("factorial 12, is done" in line for line in lines) and
+             lines[-1].startswith("q back"), what="the page of the job")
     top.key("q")
-    harness.wait_for(lambda: top.shown()[-1].startswith("q quit"), 5)
+    top.wait(lambda lines: lines[-1].startswith("q quit"), what="the lists again")
     top.key("q")
-    harness.wait_for(lambda: "ENDED-0" in "\n".join(top.shown()), 5)
-    assert "conclave monitor --top" in "\n".join(top.shown())  # the screen of before is back
+    top.wait(lambda lines: "ENDED-0" in lines and any("conclave monitor --top" in line for line in lines), what="the screen of before")
 
 
 def test_top_has_colours_on_a_terminal_that_obeys_alone(top):
-    assert "\x1b[1m" in top.text(colours=True)
+    harness.wait_for(lambda: "\x1b[1m" in top.text(colours=True), what="bold letters")

@@ -156,6 +156,35 @@ def test_tasks_and_what_they_wrote_are_on_the_page_of_their_job(cluster, browser
     assert shown(browser, "task-stdout").strip() == "out b" and shown(browser, "task-stderr").strip() == "err b"
 
 
+def test_a_job_that_ends_out_of_sight_is_seen_to_have_ended(cluster, browser):
+    """Rows below the screen are brought up to date more seldom, but they are: the last change of all is in nobody's way."""
+    cluster.wait_healthy()
+    web = Web(cluster)
+    browser.look(1100, 120)
+    opened(browser, web)
+    mapped = cluster.start_conclave("map", "--sh", "sleep 0.6; test {} != b", ":::", "a", "b")
+    row = "[...document.querySelectorAll('#jobs tbody tr')].find(row => row.innerText.includes('map, 2 tasks'))"
+    browser.wait(f"{row}?.innerText.includes('running')")
+    browser.wait(f"{row}.innerText.includes('1 failed')")
+    mapped.wait(seconds(10))
+
+
+def test_a_page_that_got_no_answer_asks_again(make_cluster, browser):
+    """Of a job that has ended nothing comes that would make the page ask: it does so by itself."""
+    cluster = make_cluster(nodes=3).start()
+    cluster.wait_healthy()
+    job = cluster.submit(50)["id"]
+    web = Web(cluster)
+    opened(browser, web)
+    for node in (1, 2):
+        cluster.kill(cluster.nodes[node])
+    wait_for(lambda: web.ask("GET", f"/api/jobs/{job}")[0] == 503, 20)
+    browser.value(f"location.hash = 'job={job}'")
+    browser.wait("document.getElementById('job-fault').innerText", 20)
+    cluster.start_node(1)
+    browser.wait("document.querySelectorAll('#job-tree rect').length == 17 && !document.getElementById('job-fault').innerText", 20)
+
+
 def test_without_a_token_it_only_shows(cluster, browser):
     cluster.wait_healthy()
     web = Web(cluster)

@@ -411,6 +411,28 @@ static void a_trouble_is_forgotten_after_a_life_that_lasts(void **state)
     assert_int_equal(child_settle(&child, 60 * SECOND_US), UINT64_MAX);
 }
 
+/* A large store, or a slow machine: what failed after some time is given twice as much. */
+static void who_fails_slowly_is_not_taken_for_started(void **state)
+{
+    (void)state;
+    struct child child = {.name = "node2"};
+    for (int i = 0; i < 3; i++) {
+        child.started_us = SECOND_US;
+        child.pid = 1;
+        assert_int_equal(child_settle(&child, 9 * SECOND_US), i ? 6 * SECOND_US : UINT64_MAX);
+        child_ended(&child, W_EXITCODE(EXIT_ENVIRONMENT, 0), 8 * SECOND_US);
+        assert_string_equal(child.trouble,
+                            i ? "node 2 cannot start" : "node 2 ended with exit code 4");
+    }
+    assert_int_equal(child.tries, 3);
+    /* After it has run for days, its disk fails: its next start takes as long as any. */
+    child_ended(&child, W_EXITCODE(EXIT_ENVIRONMENT, 0), 90000 * SECOND_US);
+    assert_string_equal(child.trouble, "node 2 ended with exit code 4");
+    child.started_us = 90000 * SECOND_US;
+    child.pid = 1;
+    assert_int_equal(child_settle(&child, 90001 * SECOND_US), CHILD_SETTLED_US - SECOND_US);
+}
+
 static void a_percentile_is_never_below_and_hardly_above(void **state)
 {
     (void)state;
@@ -445,6 +467,7 @@ int main(void)
         cmocka_unit_test(the_bar_tells_rate_and_eta),
         cmocka_unit_test(short_lives_make_long_pauses_T12),
         cmocka_unit_test(a_trouble_is_forgotten_after_a_life_that_lasts),
+        cmocka_unit_test(who_fails_slowly_is_not_taken_for_started),
         cmocka_unit_test(a_percentile_is_never_below_and_hardly_above),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

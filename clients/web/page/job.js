@@ -14,7 +14,10 @@ async function refreshJob() {
     Object.assign(state.job, {row, why, fault: ''});
     if (row.tasks) await refreshTasks(row);
   } catch (error) {
-    if (state.job?.id === id) state.job.fault = error.message;
+    if (state.job?.id !== id) return;
+    state.job.fault = error.message;
+    /* Nothing else may come that would have it asked again: no answer at all is no status, and tried again, too. */
+    if (error.later ?? error instanceof TypeError) state.jobStale = true;
   }
   drawSoon();
 }
@@ -25,7 +28,7 @@ const TASKS_READ_MAX = 10000, TASKS_SHOWN = 100, TASKS_MS = 2000, OUTPUT_SHOWN =
 
 async function readTasks(query) {
   const answer = await fetch(`/api/jobs/${state.job.id}/tasks?${query}`, {headers: headers()});
-  if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.error?.message ?? `status ${answer.status}`);
+  if (!answer.ok) throw failure(answer, await answer.json().catch(() => null));
   return (await answer.text()).split('\n').filter(Boolean).map(JSON.parse);
 }
 /* Those that went wrong first. */
@@ -44,7 +47,7 @@ async function refreshTasks(row) {
 }
 async function readOutput(task, stream) {
   const answer = await fetch(`/api/jobs/${state.job.id}/output?tasks=${task}&stream=${stream}`, {headers: headers()});
-  if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.error?.message ?? `status ${answer.status}`);
+  if (!answer.ok) throw failure(answer, await answer.json().catch(() => null));
   const reader = answer.body.getReader(), decoder = new TextDecoder();
   let shown = '';
   while (shown.length < OUTPUT_SHOWN) {

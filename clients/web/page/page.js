@@ -107,8 +107,12 @@ async function ask(path, options = {}) {
   const answer = await fetch(path, {...options, headers: headers(options.headers)});
   if (answer.status === 401) refused();
   const body = await answer.json().catch(() => null);
-  if (!answer.ok && !(body && 'coordinator' in body)) throw new Error(body?.error?.message ?? `status ${answer.status}`);
+  if (!answer.ok && !(body && 'coordinator' in body)) throw failure(answer, body);
   return body;
+}
+/* `later`: the same may be answered when it is asked again. */
+function failure(answer, body) {
+  return Object.assign(new Error(body?.error?.message ?? `status ${answer.status}`), {later: answer.status >= 500});
 }
 const change = (path, body) => ask(path, {method: 'POST', body: JSON.stringify(body), headers: {'Content-Type': 'application/json'}});
 
@@ -240,7 +244,7 @@ async function keepUp() {
     const began = performance.now(), all = began - swept >= SWEEP_MS;
     try {
       if (state.job) { if (state.jobStale) await refreshJob(); }
-      else if (state.jobsStale || seen().some(isOpen)) {
+      else if (state.jobsStale || (all ? [...state.jobs.keys()] : seen()).some(isOpen)) {
         if (all) swept = began;
         await refreshJobs(all);
       }
