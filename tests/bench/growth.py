@@ -102,7 +102,7 @@ def main():
                 "factorials": factorials(top, options) if options.factorials else []}
     finally:
         shutil.rmtree(top, ignore_errors=True)
-    figures.put(options.json, "growth", rows | {"options": figures.options_of(options)})
+    figures.put(options.json, "growth", {name: found for name, found in rows.items() if found} | {"options": figures.options_of(options)})
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@
 small-jobs.svg   jobs/s beside gearmand, and round trips/s of a bare ROUTER: medians, and a line from the least to the most
 numbers.svg      seconds until a value is known, beside GMP and FLINT
 failover.svg     seconds until a write is answered after a fault, beside etcd: each fault is a point
+width.svg        by the number of nodes: jobs a second, and what an idle node costs
+remembered.svg   jobs a second by the number of finished jobs that are remembered: each round is a point
+factorials.svg   seconds until a factorial's value and its text are known, beside GMP
 Those whose figures are not in the file are left out.
 """
 import json
@@ -96,14 +99,54 @@ def failover(path, measured):
          "set key outside bottom center horizontal maxrows 1\n" + grouped(plots, ":2 with points pt 7 ps 0.6"))
 
 
+def width(path, measured):
+    rows = [(row["nodes"], row["jobs"], row["idle_percent"]) for row in measured["rows"]]
+    draw(path, "More nodes on two processors",
+         data("rows", rows) + "set xtics (" + ", ".join(str(row[0]) for row in rows) + ")\n"
+         """set xlabel "nodes"
+set ylabel "jobs of 10! a second"
+set y2label "an idle node, % of a core"
+set y2tics nomirror out
+set yrange [0:*]
+set y2range [0:*]
+set key outside bottom center horizontal maxrows 1
+""" + f"""plot $rows using 1:2 with linespoints pt 7 lw 2 lc rgb "{COLORS[0]}" title "jobs a second", \\
+     $rows using 1:3 axes x1y2 with linespoints pt 7 lw 2 lc rgb "{COLORS[1]}" title "an idle node"
+""")
+
+
+def remembered(path, measured):
+    rows = [(row["remembered"], *summary(row["jobs"])) for row in measured["remembered"]]
+    points = [(row["remembered"], rate) for row in measured["remembered"] for rate in row["jobs"]]
+    draw(path, "Jobs of 10! a second as finished jobs pile up (logarithmic)",
+         data("rows", rows) + data("points", points) + f"""set logscale x
+set yrange [0:*]
+set xlabel "finished jobs that are remembered"
+unset key
+plot $rows using 1:2 with lines lw 2 lc rgb "{COLORS[0]}", $points using 1:2 with points pt 7 ps 0.6 lc rgb "{COLORS[0]}"
+""")
+
+
+def factorials(path, measured):
+    lines = (("value_s", "value", 0, 1), ("text_s", "text", 0, 2), ("gmp_value_s", "value, GMP in one process", 1, 1),
+             ("gmp_text_s", "text, GMP in one process", 1, 2))
+    rows = "".join(data(name, [(row["n"], statistics.median(row[name])) for row in measured["factorials"]])
+                   for name, _, _, _ in lines)
+    draw(path, "Seconds until n! is known (logarithmic)",
+         rows + 'set logscale xy\nset xlabel "n"\nset key top left\n' + "plot " + ", \\\n     ".join(
+             f'${name} using 1:2 with linespoints pt 7 lw 2 dt {dash} lc rgb "{COLORS[color]}" title {quoted(title)}'
+             for name, title, color, dash in lines) + "\n")
+
+
 def main():
     if len(sys.argv) != 3:
         raise SystemExit("usage: plots.py FILE DIR")
     whole, directory = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")), pathlib.Path(sys.argv[2])
     directory.mkdir(parents=True, exist_ok=True)
     for name, section, make in (("small-jobs", "others", small_jobs), ("numbers", "others", numbers),
-                                ("failover", "failover", failover)):
-        if section in whole:
+                                ("failover", "failover", failover), ("width", "width", width),
+                                ("remembered", "growth", remembered), ("factorials", "growth", factorials)):
+        if section in whole and (section != "growth" or name in whole[section]):
             make(directory / f"{name}.svg", whole[section])
 
 

@@ -2,8 +2,6 @@
 import math
 import signal
 
-import pytest
-
 import harness
 from harness import OK, seconds, wait_for
 
@@ -13,12 +11,21 @@ UP_S = 60
 SAME = ("cluster_id", "nodes", "voters", "term", "last_term", "last_index", "jobs", "finished", "job_ids")
 
 
-@pytest.mark.skipif(harness.SANITIZED, reason="25 nodes under sanitizers elect because they are slow: test_jobs.py has them")
 def test_25_nodes_lose_their_coordinator_and_all_end_with_the_same(make_cluster):
-    cluster = make_cluster(nodes=NODES).start()
+    # So many heartbeats are too many to decode under sanitizers.
+    slower = {"heartbeat": "400ms", "election_timeout": "4s"} if harness.SANITIZED else {}
+    cluster = make_cluster(nodes=NODES, **slower).start()
     first = cluster.wait_healthy(UP_S)
     assert len(first["nodes"]) == NODES and first["quorum"] == 3
-    assert cluster.submit(1000)["result"]["digits"] == len(str(math.factorial(1000)))
+    job, used = cluster.submit(1000), set()
+    assert cluster.ok("job", "result", job["id"]).strip() == str(math.factorial(1000))
+
+    def all_are_used():
+        """On two cores: one that got no processor for a moment gets operations of the next job."""
+        job = cluster.submit(2000)
+        used.update(op["node"] for op in cluster.json("job", "show", job["id"], "--ops")["trace"])
+        return used >= set(cluster.nodes) - {cluster.status()["coordinator"]}
+    wait_for(all_are_used, 30, "every worker has executed something")
 
     since = cluster.feed.mark()
     cluster.kill_coordinator(first)
@@ -39,4 +46,4 @@ def test_25_nodes_lose_their_coordinator_and_all_end_with_the_same(make_cluster)
     assert all(store["state"] == "sound" for store in stores), stores
     for name in SAME:
         assert len({str(store[name]) for store in stores}) == 1, (name, [store[name] for store in stores])
-    assert stores[0]["jobs"] == stores[0]["finished"] == 5 and set(jobs) < set(stores[0]["job_ids"])
+    assert stores[0]["jobs"] == stores[0]["finished"] >= 6 and set(jobs) < set(stores[0]["job_ids"])
