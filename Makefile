@@ -428,11 +428,14 @@ $(B)/bench/router: $(B)/obj/tests/bench/router.o $(call lib,base)
 json := $(if $(JSON),--json '$(abspath $(JSON))')
 
 .PHONY: bench
-bench: all $(B)/bench/commits $(B)/bench/load ## everything that is compared: durability (BENCH_ARGS=...), snapshots (BENCH_SNAPSHOT_ARGS=...), keys, gearmand, GMP, FLINT, ROUTER, etcd (BENCH_FAULTS=30; root), into JSON=FILE and plots beside it
+bench: bench-deps ## everything that is compared: durability (BENCH_ARGS=...), snapshots (BENCH_SNAPSHOT_ARGS=...), keys, gearmand, GMP, FLINT, ROUTER, 3 to 25 nodes, growth, etcd (BENCH_FAULTS=30; root), into JSON=FILE and plots beside it
+	@+$(sub_make) all $(B)/bench/commits $(B)/bench/load
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/bench.py --dir $(B) --commits $(B)/bench/commits $(json) $(BENCH_ARGS)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' $(PYTHON) tests/bench/snapshots.py --dir $(B) $(json) $(BENCH_SNAPSHOT_ARGS)
 	@+$(sub_make) bench-keys
 	@+$(sub_make) bench-others
+	@+$(sub_make) bench-width
+	@+$(sub_make) bench-growth
 	-@+$(sub_make) failover FAILOVER_ARGS="$(json) --faults $(or $(BENCH_FAULTS),30)"
 	$(if $(JSON),@$(PYTHON) -B tests/bench/plots.py '$(JSON)' '$(dir $(JSON))')
 

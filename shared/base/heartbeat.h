@@ -22,17 +22,17 @@ static inline uint64_t heartbeat_default_us(uint64_t nodes, bool votes,
     return 2 * usual_us <= election_timeout_us ? usual_us : HEARTBEAT_DEFAULT_US;
 }
 
-/* The period of a node that has nothing to tell: as many whole ones as let HEARTBEAT_IDLE_BEATS
- * come in an election timeout, at most HEARTBEAT_IDLE_PERIODS, at least one. Of a coordinator,
- * whose silence elects another: half as many. */
+/* The period of a node that has nothing to tell: what lets HEARTBEAT_IDLE_BEATS come in an election
+ * timeout, at most HEARTBEAT_IDLE_PERIODS times the usual one; of a coordinator, whose silence
+ * elects another, half as long. At least the usual one. */
 static inline uint64_t heartbeat_idle_us(uint64_t heartbeat_us, uint64_t election_timeout_us,
                                          bool coordinates)
 {
-    uint64_t shares = coordinates ? 2 : 1;
-    uint64_t periods = election_timeout_us / HEARTBEAT_IDLE_BEATS / heartbeat_us;
-    if (periods > HEARTBEAT_IDLE_PERIODS)
-        periods = HEARTBEAT_IDLE_PERIODS;
-    return periods > shares ? periods / shares * heartbeat_us : heartbeat_us;
+    uint64_t idle_us = election_timeout_us / HEARTBEAT_IDLE_BEATS;
+    if (idle_us > HEARTBEAT_IDLE_PERIODS * heartbeat_us)
+        idle_us = HEARTBEAT_IDLE_PERIODS * heartbeat_us;
+    idle_us /= coordinates ? 2 : 1;
+    return idle_us > heartbeat_us ? idle_us : heartbeat_us;
 }
 
 #endif

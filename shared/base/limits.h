@@ -45,8 +45,9 @@
 /* A node that has nothing to tell leaves out heartbeats: waking is what an idle cluster costs. So
  * many still come in an election timeout, of the coordinator twice as many ... */
 #define HEARTBEAT_IDLE_BEATS 2
-/* ... and every fourth at least: by default those of 200 ms, of the coordinator of 100 ms. */
-#define HEARTBEAT_IDLE_PERIODS 4
+/* ... and at least one in the time of five: by default every 250 ms, of the coordinator every 125.
+ */
+#define HEARTBEAT_IDLE_PERIODS 5
 /* Ten heartbeats: one lost burst elects nobody. */
 #define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US)
 /* After a disconnect voters start in turn, not at once. */

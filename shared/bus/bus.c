@@ -11,7 +11,7 @@
 #include "shared/base/memory.h"
 #include "shared/bus/intake.h"
 
-#define ENDPOINT_MAX         320 /* tcp://HOST:PORT; a host name has at most 255 bytes */
+#define ENDPOINT_MAX 320 /* tcp://HOST:PORT; a host name has at most 255 bytes */
 /* Up to here copying into the message is cheaper than sharing the blob. */
 #define COPY_MAX_BYTES 1024
 

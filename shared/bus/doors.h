@@ -5,8 +5,9 @@
  * key, and whether the key's role is admitted at this door. libzmq fails open: without a handler,
  * or without a domain, it admits everybody. So doors are opened before anything is bound, and a
  * socket is bound only through here. The thread reads the list again when its file changes
- * (doors_watch()), and counts who was refused. Connections with a key that is not in the list any more, or has ended, or
- * has another role now, are ended then, and with them what was subscribed to (owners.h).
+ * (doors_watch()), and counts who was refused. Connections with a key that is not in the list any
+ * more, or has ended, or has another role now, are ended then, and with them what was subscribed to
+ * (owners.h).
  *
  * Without keys (`--insecure`) the same functions do nothing. One object a process. */
 #ifndef CONCLAVE_BUS_DOORS_H

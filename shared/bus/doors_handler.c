@@ -89,7 +89,8 @@ static void handle(zsock_t *pipe, void *argument)
         for (size_t i = 0; i < doors->n_monitors; i++)
             items[MONITORS + i] =
                 (zmq_pollitem_t){.socket = doors->monitors[i], .events = ZMQ_POLLIN};
-        if (zmq_poll(items, MONITORS + (int)doors->n_monitors, patience_ms(doors)) < 0 && errno != EINTR)
+        if (zmq_poll(items, MONITORS + (int)doors->n_monitors, patience_ms(doors)) < 0 &&
+            errno != EINTR)
             break;
         for (size_t i = 0; i < doors->n_monitors; i++)
             if (items[MONITORS + i].revents)

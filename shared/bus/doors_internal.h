@@ -17,7 +17,7 @@ struct doors {
     struct stat list_stat; /* of the list at hand; for the handler */
     struct stat watched;   /* as doors_watch() saw it last; for who calls that */
     uint64_t watched_us;
-    pthread_mutex_t lock;  /* held for the time of one look-up; by no nice thread */
+    pthread_mutex_t lock; /* held for the time of one look-up; by no nice thread */
     struct allowed *list;
     _Atomic unsigned ports[DOOR_COUNT]; /* where each is bound; 0: nowhere yet */
     _Atomic bool replaced;       /* the list, not from the file: the handler ends who is old */

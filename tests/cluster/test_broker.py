@@ -104,7 +104,7 @@ def test_the_feed_tells_of_elections_and_jobs(cluster):
 
 
 def test_heartbeats_come_less_often_from_who_has_nothing_to_tell(make_cluster):
-    """20 times a second while it works; idle, a worker's come every 200 ms, the coordinator's every 100."""
+    """20 times a second while it works; idle, a worker's come every 250 ms, the coordinator's every 125."""
     cluster = make_cluster(nodes=3, delay="40ms").start()
     status = cluster.wait_healthy()
     worker, leader = workers_of(status)[0], status["coordinator"]
@@ -121,7 +121,7 @@ def test_heartbeats_come_less_often_from_who_has_nothing_to_tell(make_cluster):
         assert all(b["seq"] > a["seq"] and b["incarnation"] == a["incarnation"] for a, b in zip(beats, beats[1:]))
         return statistics.median(b["time_ms"] - a["time_ms"] for a, b in zip(beats, beats[1:])) / 1000
     wait_for(lambda: spacing(worker, 6) > 0.15 and spacing(leader, 6) > 0.07, 20, "nothing happens any more")
-    assert spacing(worker, 10) < seconds(0.25) and spacing(leader, 10) < seconds(0.15)
+    assert spacing(worker, 10) < seconds(0.3) and spacing(leader, 10) < seconds(0.18)
     client = cluster.start_conclave("submit", "factorial", "200", "--json")
     cluster.feed.wait(lambda m: m["node"] == worker and m.get("executing_op"), 20, "it works", cluster.feed.mark())
     assert spacing(worker, 20) < 0.09

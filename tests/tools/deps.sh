@@ -55,6 +55,9 @@ web     cmd:promtool        prometheus
 deploy  py:kubernetes       python3-kubernetes
 deploy  py:yaml             python3-yaml
 deploy  cmd:shellcheck      shellcheck
+bench   cmd:python3         python3
+bench   py:zmq              python3-zmq
+bench   py:msgpack          python3-msgpack
 bench   cmd:gearmand        gearman-job-server
 bench   hdr:libgearman/gearman.h libgearman-dev
 bench   cmd:etcd            etcd-server

@@ -46,7 +46,7 @@
 
 #define FEED_MESSAGES(M)                                  \
     M(HEARTBEAT, heartbeat, HEARTBEAT_FIELDS, PLACE_FEED, \
-      "every node, every 50 to 200 ms by default")        \
+      "every node, every 50 to 250 ms by default")        \
     M(EVENT, event, EVENT_FIELDS, PLACE_FEED,             \
       "something that a person tailing the feed wants to know")
 
