@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
@@ -28,6 +29,7 @@ struct mesh {
     void *feed;                /* PUB */
     struct feeds *feeds;       /* of the others */
     unsigned *feed_attempts;   /* by peer: which of its keys its feed is connected with */
+    uint64_t *feed_heard_us;   /* by peer: its last message; 0: none since it was connected */
     struct link **links;       /* [peer * PLANE_COUNT + plane]; NULL: none */
     size_t n_links;
     int watch;             /* an epoll set of their monitors */
@@ -70,6 +72,7 @@ int mesh_open(void *context, const struct mesh_config *config, struct mesh **out
     mesh->links = mem_new(mesh->n_links, sizeof(struct link *));
     mesh->due = mem_new(mesh->n_links, sizeof *mesh->due);
     mesh->feed_attempts = mem_new(config->n_nodes + 1, sizeof *mesh->feed_attempts);
+    mesh->feed_heard_us = mem_new(config->n_nodes + 1, sizeof *mesh->feed_heard_us);
     mesh->replies.all = gauge_new(NULL);
     mesh->feeds = feeds_new(context, config->doors, config->n_nodes, FEEDS_HEARTBEATS);
     mesh->watch = epoll_create1(EPOLL_CLOEXEC);
@@ -134,6 +137,7 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     free(it->links);
     free(it->due);
     free(it->feed_attempts);
+    free(it->feed_heard_us);
     free(it);
 }
 
@@ -153,9 +157,12 @@ void *mesh_socket(struct mesh *mesh, enum plane plane)
 int mesh_take(struct mesh *mesh, enum plane plane, struct bus_parts *parts, node_id_t *feed)
 {
     *feed = NODE_NONE;
-    if (plane == PLANE_HEARTBEAT)
-        return feeds_receive(mesh->feeds, parts, feed);
-    return bus_receive(mesh_socket(mesh, plane), parts);
+    if (plane != PLANE_HEARTBEAT)
+        return bus_receive(mesh_socket(mesh, plane), parts);
+    int error = feeds_receive(mesh->feeds, parts, feed);
+    if (*feed)
+        mesh->feed_heard_us[*feed] = clock_now_us();
+    return error;
 }
 
 /* Not zmq_poll(): it asks every socket twice in each turn, monitors included, and each time costs a
@@ -216,6 +223,16 @@ static void begin_round(struct mesh *mesh)
     mesh->stirs = n == STIRRED_MAX;
 }
 
+/* Each once: what is connected and not heard is tried by libzmq as long as it is not there. */
+static void refeed_silent(struct mesh *mesh, uint64_t now_us)
+{
+    for (node_id_t peer = 1; peer <= mesh->config.n_nodes; peer++) {
+        uint64_t heard_us = mesh->feed_heard_us[peer];
+        if (heard_us && now_us > heard_us + mesh->config.feed_silent_us)
+            mesh_refeed(mesh, peer);
+    }
+}
+
 static void end_round(struct mesh *mesh, uint64_t now_us)
 {
     mesh->at = 0;
@@ -225,6 +242,7 @@ static void end_round(struct mesh *mesh, uint64_t now_us)
     gauges_sweep(&mesh->replies);
     doors_watch(mesh->config.doors, now_us);
     feeds_check(mesh->feeds);
+    refeed_silent(mesh, now_us);
 }
 
 bool mesh_next(struct mesh *mesh, uint64_t now_us, bool *up, enum plane *plane, node_id_t *peer)
@@ -300,6 +318,7 @@ void mesh_hurry(struct mesh *mesh, enum plane plane, node_id_t peer)
 void mesh_refeed(struct mesh *mesh, node_id_t peer)
 {
     unsigned port = mesh_base_port(mesh->config.port, peer) + PLANE_HEARTBEAT;
+    mesh->feed_heard_us[peer] = 0;
     feeds_connect(mesh->feeds, peer, mesh->config.hosts[peer], port, mesh->feed_attempts[peer]);
 }
 

@@ -187,6 +187,12 @@ static int open_commands(struct runtime *runtime, struct text *why)
     return commands_start(commands, &runtime->commands, why);
 }
 
+static uint64_t feed_silent_us(const struct node_config *node)
+{
+    uint64_t silent_us = FEED_SILENT_TIMEOUTS * node->election_timeout_us;
+    return silent_us > FEED_SILENT_MS * MS_US ? silent_us : FEED_SILENT_MS * MS_US;
+}
+
 int runtime_open(const struct runtime_config *config, struct runtime **out, struct text *why)
 {
     struct disk *disk = config->disk;
@@ -209,7 +215,8 @@ int runtime_open(const struct runtime_config *config, struct runtime **out, stru
                                .n_nodes = config->node.n_nodes,
                                .port = config->port,
                                .bind = config->bind,
-                               .hosts = config->hosts};
+                               .hosts = config->hosts,
+                               .feed_silent_us = feed_silent_us(&config->node)};
     error = open_doors(runtime, why);
     mesh.doors = runtime->doors;
     if (!error)

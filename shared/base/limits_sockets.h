@@ -103,6 +103,10 @@
  * again. Twice as long each time, up to 16 times: a peer that is slow is not helped by more. */
 #define HELLO_RETRY_MS        1000
 #define HELLO_RETRY_DOUBLINGS 4
+/* A feed that was heard and is silent for so many election timeouts is connected again: after a cut
+ * the node has given the connection up, and its subscriber, who sends nothing, does not know. */
+#define FEED_SILENT_TIMEOUTS 4
+#define FEED_SILENT_MS       2000 /* at least: whoever is late on a busy machine is not cut off */
 /* A feed that is connected and not heard is connected again, at a HELLO, no sooner than this. */
 #define FEED_RETRY_MS 10000
 
