@@ -79,6 +79,7 @@ static void read_results(void)
     EXPECT(!conclave_result_each(cluster, job.id, take, &few) && few.calls == 1);
     EXPECT(!conclave_result_read(cluster, job.id, 9000, some, sizeof some, &got));
     EXPECT(got == 100 && !memcmp(some, whole + 9000, 100));
+    free(whole);
     EXPECT(!conclave_result_read(cluster, job.id, 9131, some, sizeof some, &got) && !got);
     EXPECT(conclave_result(cluster, "999-1", &whole, &len) == CONCLAVE_NOT_FOUND && !whole);
     printf("read %zu digits\n", pieces.len);
