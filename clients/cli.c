@@ -120,6 +120,7 @@ int cli_told(struct cli *cli, int code)
 {
     if (code && cli->connection.reason.len)
         cli_fail(code, "%s", cli->connection.reason.at);
+    cli->connection.reason = (struct text){0}; /* who asked for this one does not tell it again */
     return code;
 }
 

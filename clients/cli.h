@@ -68,7 +68,7 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_add_line(json_t *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Says on stderr what the connection has to say of a code that is not EXIT_OK, unless a signal is
- * the reason; returns the code. */
+ * the reason, or it was said already; returns the code. */
 int cli_told(struct cli *cli, int code);
 
 /* Explains why a call came to nothing; returns the exit code. */

@@ -5,6 +5,7 @@
 
 #include "clients/show/bar.h"
 #include "clients/ask/session.h"
+#include "clients/ask/single.h"
 #include "shared/base/clock.h"
 
 /* Jobs between the first one that is not reported and the last one submitted. */
@@ -13,7 +14,6 @@
 #define SESSION_PATIENCE_US SECOND_US
 #define FOLLOW_MS           100 /* how often a growing file is looked at */
 #define PROGRESS_MS         200 /* how often a terminal is drawn */
-#define FAST_POLL_MS        250 /* long polls are this short when somebody watches the bar */
 
 struct flight {
     const struct batch *batch;
@@ -37,7 +37,7 @@ static void launch(struct flight *flight, struct submission *submission)
 {
     submission->no_wait = flight->batch->no_wait;
     submission->plan = flight->batch->plan;
-    submission->poll_us = (flight->bar.on ? FAST_POLL_MS : CLIENT_POLL_MS) * MS_US;
+    submission->poll_us = CLIENT_POLL_MS * MS_US;
     submission->deadline_us = flight->deadline_us;
     flight->ring[flight->next++ % WINDOW] = submission;
     submission_start(submission, flight->client);
@@ -77,7 +77,7 @@ static void fill_window(struct flight *flight)
 {
     struct jobfile *file = flight->batch->file;
     char why[TEXT_MAX];
-    if (!file || flight->drained)
+    if (flight->drained)
         return;
     jobfile_fill(file);
     while (flight->next - flight->first < WINDOW && clock_now_us() < flight->deadline_us) {
@@ -109,8 +109,7 @@ static void report_ended(struct flight *flight)
         bar_erase(&flight->bar);
         note_code(flight,
                   report_submission(flight->batch->cli, submission, &flight->batch->report));
-        if (flight->batch->file)
-            fflush(stdout);
+        fflush(stdout);
         submission_clear(submission);
         free(submission);
     }
@@ -120,17 +119,8 @@ static void draw(struct flight *flight)
 {
     const struct batch *batch = flight->batch;
     uint64_t now_us = clock_now_us();
-    if (batch->file) {
-        if (batch->n_jobs)
-            bar_draw(&flight->bar, flight->first, batch->n_jobs, "jobs", now_us);
-        return;
-    }
-    const struct submission *only = flight->first < flight->next ? flight->ring[0] : NULL;
-    const struct wire_job_row *row = only ? submission_row(only) : NULL;
-    if (row && !only->ended && row->tasks.n)
-        bar_draw(&flight->bar, row->done, row->total, "tasks", now_us);
-    else if (row && !only->ended)
-        bar_draw_operations(&flight->bar, row->done, row->total, now_us);
+    if (batch->n_jobs)
+        bar_draw(&flight->bar, flight->first, batch->n_jobs, "jobs", now_us);
 }
 
 /* Returns ERR_INTERRUPTED when a signal ended it, OK when all is done. */
@@ -140,8 +130,7 @@ static int fly(struct flight *flight)
         fill_window(flight);
         if (flight->first == flight->next && flight->drained)
             return OK;
-        uint64_t pause_ms =
-            flight->batch->file && flight->batch->file->follow ? FOLLOW_MS : PROGRESS_MS;
+        uint64_t pause_ms = flight->batch->file->follow ? FOLLOW_MS : PROGRESS_MS;
         int error = client_work(flight->client, clock_now_us() + pause_ms * MS_US);
         for (struct client_call *call; (call = client_finished(flight->client));)
             submission_take(call->context, flight->client, call);
@@ -160,15 +149,14 @@ static int leave(struct flight *flight)
 {
     const struct batch *batch = flight->batch;
     uint64_t open = flight->next - flight->first;
-    if (open && !batch->temporary)
-        cli_note("%" PRIu64 " %s in the cluster; `conclave job list` shows %s", open,
-                 open == 1 ? "job continues" : "jobs continue", open == 1 ? "it" : "them");
+    if (open)
+        single_note_open(open);
     for (; flight->first < flight->next; flight->first++) {
         struct submission *submission = flight->ring[flight->first % WINDOW];
         submission_clear(submission);
         free(submission);
     }
-    return batch->file && batch->file->follow ? flight->code : cli_interrupted();
+    return batch->file->follow ? flight->code : cli_interrupted();
 }
 
 static int end_in_time(const struct flight *flight)
@@ -178,16 +166,13 @@ static int end_in_time(const struct flight *flight)
     return flight->code ? flight->code : code;
 }
 
-int batch_run(const struct batch *batch, struct submission *single)
+int batch_run(const struct batch *batch)
 {
     struct flight *flight = mem_new(1, sizeof *flight);
     flight->batch = batch;
     flight->client = cli_client(batch->cli);
-    flight->drained = !batch->file;
     flight->deadline_us = cli_wait_deadline_us(batch->cli);
     bar_begin(&flight->bar, clock_now_us());
-    if (single)
-        launch(flight, single);
     int error = fly(flight);
     bar_erase(&flight->bar);
     int code = error == ERR_TIMEOUT ? end_in_time(flight) : error ? leave(flight) : flight->code;

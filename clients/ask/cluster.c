@@ -5,10 +5,11 @@
 #include "shared/base/text.h"
 
 /* Asks one broker with broker_get; NULL when it is silent that long. Caller drops. */
-static struct message *ask_broker(struct cli *cli, const struct address *broker, uint64_t within_us)
+static struct message *ask_broker(struct conclave *connection, const struct address *broker,
+                                  uint64_t within_us)
 {
     struct addresses only = {.n = 1, .at = {*broker}};
-    struct client *client = client_new(cli_context(cli), &only, &cli->connection.entry);
+    struct client *client = client_new(connection_context(connection), &only, &connection->entry);
     struct message *reply = NULL;
     int error = client_ask(client, message_new(MESSAGE_BROKER_GET), CLIENT_ONCE, 0,
                            clock_now_us() + within_us, &reply);
@@ -44,19 +45,25 @@ int cluster_take_status(struct cluster_view *view, const struct client *client, 
     return refusal == EXIT_UNREACHABLE && view->status ? EXIT_OK : refusal;
 }
 
-int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view)
+int cluster_ask_status(struct conclave *connection, enum client_need need, uint64_t deadline_us,
+                       struct cluster_view *view)
 {
     struct message *reply = NULL;
     *view = (struct cluster_view){0};
-    int outcome = client_ask(cli_client(cli), message_new(MESSAGE_STATUS_GET), CLIENT_ONCE, 0,
-                             clock_now_us() + within_us, &reply);
-    int code = cluster_take_status(view, cli->connection.client, outcome, reply);
+    int outcome = client_ask(connection_client(connection), message_new(MESSAGE_STATUS_GET), need,
+                             0, deadline_us, &reply);
+    return cluster_take_status(view, connection->client, outcome, reply);
+}
+
+int cluster_look(struct conclave *connection, uint64_t within_us, struct cluster_view *view)
+{
+    int code = cluster_ask_status(connection, CLIENT_ONCE, clock_now_us() + within_us, view);
     /* What is about the key, no other broker changes. */
     if (code == EXIT_ENVIRONMENT || code == EXIT_KEY_REFUSED || code == EXIT_USAGE ||
         view->outcome == ERR_INTERRUPTED || view->outcome == ERR_IO)
         return code;
-    for (size_t i = 0; i < cli->connection.brokers.n; i++)
-        view->brokers[i] = ask_broker(cli, &cli->connection.brokers.at[i], within_us);
+    for (size_t i = 0; i < connection->brokers.n; i++)
+        view->brokers[i] = ask_broker(connection, &connection->brokers.at[i], within_us);
     return view->status ? EXIT_OK : EXIT_UNREACHABLE;
 }
 
@@ -77,10 +84,10 @@ bool cluster_nodes(const struct cluster_view *view, const struct wire_node_row *
     return false;
 }
 
-int cluster_count_nodes(struct cli *cli, uint64_t *out)
+int cluster_count_nodes(struct conclave *connection, uint64_t *out)
 {
     struct message *reply = NULL;
-    int code = cli_ask(cli, message_new(MESSAGE_BROKER_GET), MESSAGE_BROKER, &reply);
+    int code = connection_ask(connection, message_new(MESSAGE_BROKER_GET), MESSAGE_BROKER, &reply);
     if (!code)
         *out = reply->as.broker.nodes.n;
     message_drop(&reply);

@@ -3,7 +3,7 @@
 #ifndef CONCLAVE_CLIENTS_CLUSTER_H
 #define CONCLAVE_CLIENTS_CLUSTER_H
 
-#include "clients/cli.h"
+#include "clients/ask/connection.h"
 #include "shared/base/text.h"
 
 struct cluster_view {
@@ -16,9 +16,13 @@ struct cluster_view {
 /* Asks the coordinator and every broker, `within_us` at most each. EXIT_OK; EXIT_UNREACHABLE when
  * no coordinator answered; another code when the key was refused, or is over its quota: then no
  * broker is asked. Says nothing. */
-int cluster_look(struct cli *cli, uint64_t within_us, struct cluster_view *view);
+int cluster_look(struct conclave *connection, uint64_t within_us, struct cluster_view *view);
 
-/* The first half of it: takes in how the call of a `status_get` ended, into a zeroed view (takes
+/* Asks the coordinator alone, as patiently as `need` says. The same codes. Clear the view. */
+int cluster_ask_status(struct conclave *connection, enum client_need need, uint64_t deadline_us,
+                       struct cluster_view *view);
+
+/* The first half of both: takes in how the call of a `status_get` ended, into a zeroed view (takes
  * the reply, NULL unless the outcome is OK). The same codes. */
 int cluster_take_status(struct cluster_view *view, const struct client *client, int outcome,
                         struct message *reply);
@@ -27,8 +31,8 @@ int cluster_take_status(struct cluster_view *view, const struct client *client, 
  * nobody answered. */
 bool cluster_nodes(const struct cluster_view *view, const struct wire_node_row **rows, size_t *n);
 
-/* Asks the broker how many nodes the cluster has. An exit code, after one line unless EXIT_OK. */
-int cluster_count_nodes(struct cli *cli, uint64_t *out);
+/* Asks the broker how many nodes the cluster has. A code, and the connection's reason. */
+int cluster_count_nodes(struct conclave *connection, uint64_t *out);
 
 void cluster_view_clear(struct cluster_view *view);
 

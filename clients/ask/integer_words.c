@@ -136,7 +136,7 @@ static int copy_integers(struct list *list, struct stored_reader *reader, uint64
 {
     char why[TEXT_MAX];
     for (struct slice bytes;;) {
-        int code = stored_reader_next(reader, &bytes);
+        int code = cli_told(list->cli, stored_reader_next(reader, &bytes));
         if (code)
             return code;
         if (!bytes.len)
@@ -154,10 +154,10 @@ static int read_value(struct list *list, const char *word)
     const struct wire_value_row *row;
     struct stored_reader reader;
     struct source source;
-    int code = stored_find(list->cli, word, &page, &row);
+    int code = cli_told(list->cli, stored_find(&list->cli->connection, word, &page, &row));
     if (code)
         return code;
-    stored_reader_begin(&reader, list->cli, row);
+    stored_reader_begin(&reader, &list->cli->connection, row);
     if (!row->whole) {
         code = cli_fail(EXIT_FAILED, "%s is not whole; its upload has not ended", word);
     } else if (slice_equals(row->format, "integers")) {
@@ -165,7 +165,7 @@ static int read_value(struct list *list, const char *word)
     } else if (slice_equals(row->format, "bytes")) {
         source_of_reader(&source, word, stored_source, &reader);
         code = read_source(list, &source);
-        code = reader.exit_code ? reader.exit_code : code;
+        code = reader.exit_code ? cli_told(list->cli, reader.exit_code) : code;
     } else {
         code = cli_fail(EXIT_USAGE, "%s holds no integers", word);
     }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "clients/ask/stored.h"
-#include "clients/ask/upload.h"
+#include "clients/show/uploading.h"
 #include "shared/base/memory.h"
 
 #define NUMBERS_PER_INPUT 3 /* its segments, integers and bytes */
@@ -133,7 +133,7 @@ static int take_stored(struct cli *cli, struct job_input *input, bool *taken)
     *taken = false;
     if (!cli || input->n_words != 1 || !stored_is_name(input->words[0]))
         return EXIT_OK;
-    int code = stored_find(cli, input->words[0], &page, &row);
+    int code = cli_told(cli, stored_find(&cli->connection, input->words[0], &page, &row));
     if (code)
         return code;
     if (row->whole && slice_equals(row->format, "integers")) {
@@ -183,11 +183,12 @@ static int upload_one(struct cli *cli, struct job_input *input)
     struct text what = {0};
     integer_words_count(input->items, &what);
     const char *slash = strrchr(input->numbers.name, '/');
-    int code = upload(cli, &input->numbers.content, slash ? slash + 1 : input->numbers.name,
-                      input->words[0][0] == '@' || input->numbers.content.len >= VALUE_CHUNK_BYTES
-                          ? what.at
-                          : NULL,
-                      &value);
+    int code =
+        upload_shown(cli, &input->numbers.content, slash ? slash + 1 : input->numbers.name,
+                     input->words[0][0] == '@' || input->numbers.content.len >= VALUE_CHUNK_BYTES
+                         ? what.at
+                         : NULL,
+                     &value);
     if (!code) {
         input->value = value->as.value.values.at[0].value;
         content_clear(&input->numbers.content);

@@ -49,7 +49,7 @@ char *stored_text(struct slice sha256, char at[STORED_TEXT_MAX])
 
 /* --- finding --- */
 
-int stored_each(struct cli *cli, const char *prefix, job_id_t after,
+int stored_each(struct conclave *cluster, const char *prefix, job_id_t after,
                 bool (*take)(void *context, struct message *page, const struct wire_value_row *row),
                 void *context)
 {
@@ -58,7 +58,7 @@ int stored_each(struct cli *cli, const char *prefix, job_id_t after,
         request->as.value_list.after = after;
         if (prefix && *prefix)
             request->as.value_list.prefix = message_text(request, prefix);
-        int code = cli_ask(cli, request, MESSAGE_VALUE_PAGE, &reply);
+        int code = connection_ask(cluster, request, MESSAGE_VALUE_PAGE, &reply);
         if (code)
             return code;
         const struct wire_value_page *page = &reply->as.value_page;
@@ -111,7 +111,7 @@ static bool find_one(void *context, struct message *page, const struct wire_valu
     return !finding->name->id;
 }
 
-int stored_find(struct cli *cli, const char *word, struct message **page,
+int stored_find(struct conclave *cluster, const char *word, struct message **page,
                 const struct wire_value_row **row)
 {
     char why[TEXT_MAX], shown[TEXT_MAX / 4];
@@ -119,15 +119,17 @@ int stored_find(struct cli *cli, const char *word, struct message **page,
     struct finding finding = {.name = &name};
     *page = NULL;
     if (stored_parse(word, &name, why))
-        return cli_fail(EXIT_USAGE, "%s", why);
-    int code = stored_each(cli, name.prefix, name.id ? name.id - 1 : 0, find_one, &finding);
+        return connection_fail(cluster, EXIT_USAGE, "%s", why);
+    int code = stored_each(cluster, name.prefix, name.id ? name.id - 1 : 0, find_one, &finding);
     text_escape(shown, sizeof shown, slice_of(word));
     if (!code && !finding.n)
-        code = cli_fail(EXIT_NOT_FOUND,
-                        "no value %s is known here; `conclave value list` lists them", shown);
+        code =
+            connection_fail(cluster, EXIT_NOT_FOUND,
+                            "no value %s is known here; `conclave value list` lists them", shown);
     else if (!code && finding.n > 1)
-        code = cli_fail(EXIT_USAGE, "%s may be %zu values: %s%s; give more digits, or the id",
-                        shown, finding.n, finding.names.at, finding.n > NAMED_MAX ? ", ..." : "");
+        code = connection_fail(cluster, EXIT_USAGE,
+                               "%s may be %zu values: %s%s; give more digits, or the id", shown,
+                               finding.n, finding.names.at, finding.n > NAMED_MAX ? ", ..." : "");
     if (code) {
         message_drop(&finding.page);
         return code;
@@ -139,10 +141,10 @@ int stored_find(struct cli *cli, const char *word, struct message **page,
 
 /* --- reading --- */
 
-void stored_reader_begin(struct stored_reader *reader, struct cli *cli,
+void stored_reader_begin(struct stored_reader *reader, struct conclave *cluster,
                          const struct wire_value_row *row)
 {
-    *reader = (struct stored_reader){.cli = cli, .value = row->value, .len = row->len};
+    *reader = (struct stored_reader){.cluster = cluster, .value = row->value, .len = row->len};
     if (row->sha256.len == HASH_BYTES)
         memcpy(reader->sha256, row->sha256.at, HASH_BYTES);
     hash_begin(&reader->hash);
@@ -158,7 +160,8 @@ static int at_end(struct stored_reader *reader)
     uint8_t got[HASH_BYTES];
     hash_end(&reader->hash, got);
     if (memcmp(got, reader->sha256, HASH_BYTES))
-        return cli_fail(EXIT_FAILED, "the value does not match its SHA-256: do not use it");
+        return connection_fail(reader->cluster, EXIT_FAILED,
+                               "the value does not match its SHA-256: do not use it");
     return EXIT_OK;
 }
 
@@ -173,17 +176,17 @@ int stored_reader_next(struct stored_reader *reader, struct slice *out)
     request->as.value_read.value = reader->value;
     request->as.value_read.offset = reader->offset;
     request->as.value_read.len = left < VALUE_CHUNK_BYTES ? left : VALUE_CHUNK_BYTES;
-    int code = cli_ask(reader->cli, request, MESSAGE_VALUE_BYTES, &reader->chunk);
+    int code = connection_ask(reader->cluster, request, MESSAGE_VALUE_BYTES, &reader->chunk);
     if (code)
         return code;
     const struct wire_value_bytes *chunk = &reader->chunk->as.value_bytes;
     const struct blob *bytes = message_frame(reader->chunk, 1);
     if (!bytes || !bytes->len || bytes->len > left || chunk->offset != reader->offset ||
         chunk->total != reader->len)
-        return cli_fail(EXIT_FAILED,
-                        "a part of the value does not fit: %" PRIu64 " bytes in all, %" PRIu64
-                        " expected",
-                        chunk->total, reader->len);
+        return connection_fail(reader->cluster, EXIT_FAILED,
+                               "a part of the value does not fit: %" PRIu64
+                               " bytes in all, %" PRIu64 " expected",
+                               chunk->total, reader->len);
     *out = (struct slice){bytes->at, bytes->len};
     hash_add(&reader->hash, out->at, out->len);
     reader->offset += out->len;

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "clients/cli.h"
+#include "clients/ask/connection.h"
 #include "clients/input/source.h"
 
 #define STORED_PREFIX     "value:"
@@ -29,35 +29,35 @@ int stored_parse(const char *word, struct stored_name *out, char *why);
 char *stored_text(struct slice sha256, char at[STORED_TEXT_MAX]);
 
 /* Finds the one value of that name. EXIT_OK with an answer that holds it (caller drops) and its row
- * in it; else an exit code after one line on stderr: EXIT_NOT_FOUND; EXIT_USAGE when several begin
+ * in it; else a code and the reason: EXIT_NOT_FOUND; EXIT_USAGE when several begin
  * so, with their names. */
-int stored_find(struct cli *cli, const char *word, struct message **page,
+int stored_find(struct conclave *cluster, const char *word, struct message **page,
                 const struct wire_value_row **row);
 
 /* Hands each row of all values that the key may see (or those with a prefix: not NULL) to a
- * function, until that returns false. An exit code. */
-int stored_each(struct cli *cli, const char *prefix, job_id_t after,
+ * function, until that returns false. A code, and the reason. */
+int stored_each(struct conclave *cluster, const char *prefix, job_id_t after,
                 bool (*take)(void *context, struct message *page, const struct wire_value_row *row),
                 void *context);
 
 /* A value's bytes, one after another, as a source (which borrows this). Their SHA-256 is checked at
  * the end. */
 struct stored_reader {
-    struct cli *cli;
+    struct conclave *cluster;
     job_id_t value;
     uint64_t offset, len;
     uint8_t sha256[HASH_BYTES];
     struct hash_stream hash;
     struct message *chunk; /* owned: what was fetched, borrowed by the last slice */
-    int exit_code;         /* why reading failed, after one line on stderr */
+    int exit_code;         /* why reading failed; the connection has the reason */
 };
 
 /* Begins at `offset`; what is before it has been added to `hash` by hash_begin() and hash_add(). */
-void stored_reader_begin(struct stored_reader *reader, struct cli *cli,
+void stored_reader_begin(struct stored_reader *reader, struct conclave *cluster,
                          const struct wire_value_row *row);
 
-/* Some bytes, borrowed until the next call; an empty slice at the end. An exit code after one line
- * on stderr. */
+/* Some bytes, borrowed until the next call; an empty slice at the end. A code and the
+ * reason. */
 int stored_reader_next(struct stored_reader *reader, struct slice *out);
 
 /* A source_reader, whose context is the reader. */

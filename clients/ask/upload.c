@@ -5,26 +5,25 @@
 #include <string.h>
 
 #include "clients/ask/stored.h"
-#include "clients/show/bar.h"
 #include "clients/show/render.h"
 #include "shared/base/clock.h"
 
 #define PAUSE_MS     30
 #define PAUSE_MAX_MS 500
-#define PROGRESS_MS  200 /* how often a terminal is drawn */
+#define PROGRESS_MS  200 /* how often who watches is told */
 
 struct upload {
-    struct cli *cli;
+    struct conclave *cluster;
     const struct content *content;
     const char *name;
     struct message *value; /* owned: its row as last told */
     size_t segment;        /* the next chunk's, from 0; */
     uint64_t offset;       /* where in it */
     size_t unanswered;
-    size_t durable;        /* segments, at the last beginning */
-    unsigned tries;        /* beginnings since one more was */
-    uint64_t acknowledged; /* bytes, for the bar */
-    struct bar bar;
+    size_t durable;             /* segments, at the last beginning */
+    unsigned tries;             /* beginnings since one more was */
+    uint64_t acknowledged;      /* bytes */
+    struct upload_watch *watch; /* borrowed; NULL: nobody */
 };
 
 static const struct wire_value_row *row_of(const struct upload *upload)
@@ -35,14 +34,14 @@ static const struct wire_value_row *row_of(const struct upload *upload)
 /* --timeout is for the whole command; without it a large value takes as long as it takes. */
 static uint64_t deadline_us(const struct upload *upload)
 {
-    return cli_deadline_us(upload->cli);
+    return connection_deadline_us(upload->cluster);
 }
 
 static int take_row(struct upload *upload, struct message *reply)
 {
     if (reply->as.value.values.n != 1) {
         message_drop(&reply);
-        return cli_fail(EXIT_FAILED, "the answer is not about one value");
+        return connection_fail(upload->cluster, EXIT_FAILED, "the answer is not about one value");
     }
     message_drop(&upload->value);
     upload->value = reply;
@@ -68,8 +67,9 @@ static int pause_a_while(struct upload *upload)
 {
     uint64_t pause_ms = (uint64_t)PAUSE_MS * upload->tries;
     pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
-    int error = client_work_for(cli_client(upload->cli), upload, clock_now_us() + pause_ms * MS_US);
-    return error == ERR_INTERRUPTED ? cli_interrupted() : EXIT_OK;
+    int error = client_work_for(connection_client(upload->cluster), upload,
+                                clock_now_us() + pause_ms * MS_US);
+    return error == ERR_INTERRUPTED ? connection_explain(upload->cluster, error) : EXIT_OK;
 }
 
 /* --- beginning --- */
@@ -86,10 +86,11 @@ static int compare(const struct upload *upload)
     if (row->len == content->len && row->bytes == bytes)
         return EXIT_OK;
     stored_text(row->sha256, at);
-    return cli_fail(EXIT_FAILED,
-                    "%s was begun in other segments, by another release; `conclave value rm %s`, "
-                    "then try again",
-                    at, at);
+    return connection_fail(
+        upload->cluster, EXIT_FAILED,
+        "%s was begun in other segments, by another release; `conclave value rm %s`, "
+        "then try again",
+        at, at);
 }
 
 static int begin(struct upload *upload)
@@ -105,7 +106,7 @@ static int begin(struct upload *upload)
     body->len = content->len;
     body->format = message_text(request, content->format);
     body->name = message_copy(request, name);
-    int code = cli_ask(upload->cli, request, MESSAGE_VALUE, &reply);
+    int code = connection_ask(upload->cluster, request, MESSAGE_VALUE, &reply);
     code = code ? code : take_row(upload, reply);
     if (code || row_of(upload)->whole)
         return code;
@@ -120,8 +121,9 @@ static int begin(struct upload *upload)
     upload->acknowledged = row_of(upload)->bytes;
     if (upload->tries++ < UPLOAD_TRIES)
         return EXIT_OK;
-    return cli_fail(EXIT_UNREACHABLE, "the cluster does not take segment %zu of %zu",
-                    upload->segment + 1, content->n_segments);
+    return connection_fail(upload->cluster, EXIT_UNREACHABLE,
+                           "the cluster does not take segment %zu of %zu", upload->segment + 1,
+                           content->n_segments);
 }
 
 /* --- sending --- */
@@ -136,7 +138,7 @@ static int send_chunk(struct upload *upload)
     if (spool_read(&upload->content->spool, segment->offset + upload->offset, bytes->at, len,
                    why)) {
         blob_drop(&bytes);
-        return cli_fail(EXIT_FAILED, "%s", why);
+        return connection_fail(upload->cluster, EXIT_FAILED, "%s", why);
     }
     struct message *request = message_new(MESSAGE_VALUE_PUT);
     struct wire_value_put *body = &request->as.value_put;
@@ -148,7 +150,8 @@ static int send_chunk(struct upload *upload)
     body->items = segment->items;
     message_add_frame(request, bytes);
     blob_drop(&bytes);
-    client_start(cli_client(upload->cli), request, CLIENT_PATIENT, 0, deadline_us(upload), upload);
+    client_start(connection_client(upload->cluster), request, CLIENT_PATIENT, 0,
+                 deadline_us(upload), upload);
     upload->unanswered++;
     upload->offset += len;
     if (upload->offset == segment->len) {
@@ -164,12 +167,12 @@ static int take_answer(struct upload *upload, struct client_call *call, bool *ag
     const struct blob *bytes = message_frame(call->request, 1);
     upload->unanswered--;
     if (call->outcome)
-        return cli_explain(upload->cli, call->outcome);
+        return connection_explain(upload->cluster, call->outcome);
     if (call->reply->type == MESSAGE_ERROR && !is_final(call->reply)) {
         *again = true;
         return EXIT_OK;
     }
-    int code = cli_expect(upload->cli, call->reply, MESSAGE_VALUE_CHUNK_TAKEN);
+    int code = connection_expect(upload->cluster, call->reply, MESSAGE_VALUE_CHUNK_TAKEN);
     if (!code)
         upload->acknowledged += bytes->len;
     return code;
@@ -177,7 +180,7 @@ static int take_answer(struct upload *upload, struct client_call *call, bool *ag
 
 static int send_all(struct upload *upload, bool *again)
 {
-    struct client *client = cli_client(upload->cli);
+    struct client *client = connection_client(upload->cluster);
     int code = EXIT_OK;
     *again = false;
     while (!code && !*again &&
@@ -189,13 +192,15 @@ static int send_all(struct upload *upload, bool *again)
             break;
         int error = client_work_for(client, upload, clock_now_us() + PROGRESS_MS * MS_US);
         if (error == ERR_INTERRUPTED)
-            code = cli_interrupted();
+            code = connection_explain(upload->cluster, error);
         for (struct client_call *call;
              !code && !*again && (call = client_finished_for(client, upload));) {
             code = take_answer(upload, call, again);
             client_call_drop(&call);
         }
-        bar_draw_bytes(&upload->bar, upload->acknowledged, upload->content->len, clock_now_us());
+        if (upload->watch && upload->watch->progress)
+            upload->watch->progress(upload->watch->context, upload->acknowledged,
+                                    upload->content->len);
     }
     client_abandon(client, upload);
     upload->unanswered = 0;
@@ -206,16 +211,16 @@ static int end(struct upload *upload, bool *again)
 {
     struct message *request = message_new(MESSAGE_VALUE_END), *reply = NULL;
     request->as.value_end.value = row_of(upload)->value;
-    int error = client_ask(cli_client(upload->cli), request, CLIENT_PATIENT, 0, deadline_us(upload),
-                           &reply);
+    int error = client_ask(connection_client(upload->cluster), request, CLIENT_PATIENT, 0,
+                           deadline_us(upload), &reply);
     if (error)
-        return cli_explain(upload->cli, error);
+        return connection_explain(upload->cluster, error);
     if (reply->type == MESSAGE_ERROR && !is_final(reply)) {
         *again = true;
         message_drop(&reply);
         return EXIT_OK;
     }
-    int code = cli_expect(upload->cli, reply, MESSAGE_VALUE);
+    int code = connection_expect(upload->cluster, reply, MESSAGE_VALUE);
     if (code) {
         message_drop(&reply);
         return code;
@@ -238,49 +243,33 @@ static int attempt(struct upload *upload)
 
 /* --- in all --- */
 
-static void say(const struct upload *upload, const char *what, bool was_there, uint64_t took_us)
-{
-    char size[RENDER_SIZE_MAX], at[STORED_TEXT_MAX];
-    render_size(upload->content->len, size);
-    stored_text(row_of(upload)->sha256, at);
-    if (was_there)
-        cli_note("%s, %s, uploaded before as %s", what, size, at);
-    else
-        cli_note("%s, %s, uploaded in %.1fs as %s", what, size, (double)took_us / SECOND_US, at);
-}
-
-static int check_size(const struct content *content)
+static int check_size(struct conclave *cluster, const struct content *content)
 {
     char size[RENDER_SIZE_MAX], most[RENDER_SIZE_MAX];
     if (content->len <= VALUE_BYTES_MAX && content->n_segments <= VALUE_SEGMENTS_MAX)
         return EXIT_OK;
-    return cli_fail(EXIT_USAGE,
-                    "%s are too much for one value, which has at most %s and %d segments",
-                    render_size(content->len, size), render_size(VALUE_BYTES_MAX, most),
-                    VALUE_SEGMENTS_MAX);
+    return connection_fail(cluster, EXIT_USAGE,
+                           "%s are too much for one value, which has at most %s and %d segments",
+                           render_size(content->len, size), render_size(VALUE_BYTES_MAX, most),
+                           VALUE_SEGMENTS_MAX);
 }
 
-int upload(struct cli *cli, const struct content *content, const char *name, const char *what,
-           struct message **value)
+int upload(struct conclave *cluster, const struct content *content, const char *name,
+           struct upload_watch *watch, struct message **value)
 {
     struct upload *upload = mem_new(1, sizeof *upload);
-    uint64_t began_us = clock_now_us();
-    *upload = (struct upload){.cli = cli, .content = content, .name = name};
-    *value = NULL;
-    int code = check_size(content);
-    bar_begin(&upload->bar, began_us);
     bool was_there = true;
+    *upload = (struct upload){.cluster = cluster, .content = content, .name = name, .watch = watch};
+    *value = NULL;
+    int code = check_size(cluster, content);
     while (!code && (!upload->value || !row_of(upload)->whole)) {
         code = attempt(upload);
         was_there = was_there && !upload->durable && !upload->tries;
     }
-    bar_erase(&upload->bar);
     if (code)
         message_drop(&upload->value);
-    else if (what)
-        say(upload, what, was_there, clock_now_us() - began_us);
-    if (code == EXIT_TIMEOUT || code >= 128)
-        cli_note("what was uploaded stays for an hour; the same command continues from there");
+    if (watch)
+        watch->was_there = !code && was_there;
     *value = upload->value;
     free(upload);
     return code;

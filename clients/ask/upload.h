@@ -10,7 +10,7 @@
 #ifndef CONCLAVE_CLIENTS_UPLOAD_H
 #define CONCLAVE_CLIENTS_UPLOAD_H
 
-#include "clients/cli.h"
+#include "clients/ask/connection.h"
 #include "clients/input/content.h"
 #include "shared/base/limits.h"
 
@@ -19,10 +19,18 @@
  * pauses up to half a second, some 5 s: as long as a client is patient without a coordinator. */
 #define UPLOAD_TRIES 16
 
-/* Uploads it under a name for people (a file's; cut when it is long). `what` is what is said of it
- * on stderr before its size, such as "1000000 integers"; NULL: nothing is said. EXIT_OK with its
- * row (in *value, which the caller drops), or an exit code after one line on stderr. */
-int upload(struct cli *cli, const struct content *content, const char *name, const char *what,
-           struct message **value);
+/* Who follows an upload. */
+struct upload_watch {
+    /* Told a few times a second while bytes are under way; NULL: nobody. */
+    void (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+    bool was_there; /* set: the cluster had it already */
+};
+
+/* Uploads it under a name for people (a file's; cut when it is long; NULL: none). `watch` may be
+ * NULL. EXIT_OK with its row (in *value, which the caller drops), or a code and the connection's
+ * reason. */
+int upload(struct conclave *cluster, const struct content *content, const char *name,
+           struct upload_watch *watch, struct message **value);
 
 #endif

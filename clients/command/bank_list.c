@@ -90,7 +90,7 @@ int bank_list_run(struct cli *cli, int n_words, char **words)
     struct sums all = {0};
     int code = cli_no_words(n_words, words);
     if (!code && !options.node)
-        code = cluster_count_nodes(cli, &last);
+        code = cli_told(cli, cluster_count_nodes(&cli->connection, &last));
     if (code)
         return code;
     json_t *nodes = cli->json ? json_array() : NULL;

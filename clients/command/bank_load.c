@@ -260,7 +260,7 @@ static int open_session(struct load *load, uint64_t node)
 
 static int run(struct load *load)
 {
-    int code = cluster_count_nodes(load->cli, &load->nodes);
+    int code = cli_told(load->cli, cluster_count_nodes(&load->cli->connection, &load->nodes));
     if (!code && !load->nodes)
         code = cli_fail(EXIT_FAILED, "the broker knows no nodes");
     for (uint64_t node = 1; node <= load->nodes && node <= options.accounts && !code; node++)

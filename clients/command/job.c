@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clients/ask/batch.h"
+#include "clients/ask/single.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
 #include "clients/ask/interrupt.h"
+#include "clients/library/library.h"
 #include "clients/map/map_label.h"
-#include "clients/map/task_cluster.h"
+#include "clients/map/task_cluster_told.h"
 #include "clients/map/task_totals.h"
 #include "clients/show/losses.h"
 #include "clients/show/render.h"
@@ -40,15 +41,7 @@ const struct option_spec job_output_options[] = {
 
 static int get_job(struct cli *cli, job_id_t job, struct message **reply)
 {
-    struct message *request = message_new(MESSAGE_JOB_GET);
-    request->as.job_get.job = job;
-    request->as.job_get.timing = options.timing;
-    int code = cli_ask(cli, request, MESSAGE_JOB, reply);
-    if (!code && (*reply)->as.job.jobs.n != 1) {
-        message_drop(reply);
-        code = cli_fail(EXIT_FAILED, "the answer is not about one job");
-    }
-    return code;
+    return cli_told(cli, library_get(&cli->connection, job, options.timing, reply));
 }
 
 /* --- show --- */
@@ -110,7 +103,7 @@ static int show_totals(struct cli *cli, const struct wire_job_row *row)
         row->finished_ms > row->submitted_ms ? row->finished_ms - row->submitted_ms : 0;
     if (!tasks_are(row) || row->tasks.at[0].total > SHOW_TASKS_MAX || !has_few_details(cli, row))
         return EXIT_OK;
-    int code = task_cluster_open(cli, row->job, &wants, &cluster);
+    int code = task_cluster_open_told(cli, row->job, &wants, &cluster);
     if (!code && task_totals_read(task_cluster_source(cluster), &totals, &why))
         code = task_cluster_explain(cluster, &why);
     if (!code) {
@@ -219,8 +212,8 @@ static int wait_for_job(struct cli *cli, job_id_t job)
 {
     struct submission *submission = mem_new(1, sizeof *submission);
     submission->job = job;
-    struct batch batch = {.cli = cli, .report = {.output = options.output}};
-    return batch_run(&batch, submission);
+    const struct single single = {.cli = cli, .report = {.output = options.output}};
+    return single_run(&single, submission);
 }
 
 int job_wait_run(struct cli *cli, int n_words, char **words)
@@ -263,19 +256,12 @@ int job_result_run(struct cli *cli, int n_words, char **words)
 static int cancel(struct cli *cli, job_id_t job)
 {
     char id[JOB_TEXT_MAX];
-    struct message *reply = NULL, *request = message_new(MESSAGE_JOB_CANCEL);
-    request->as.job_cancel.job = job;
-    int code = cli_ask(cli, request, MESSAGE_JOB, &reply);
-    if (code)
-        return code;
-    const struct wire_job_row *row = reply->as.job.jobs.n == 1 ? &reply->as.job.jobs.at[0] : NULL;
-    job_id_text(job, id);
-    if (!row || !slice_equals(row->state, "cancelled"))
-        code = cli_fail(EXIT_FAILED, "job %s has already finished and cannot be cancelled", id);
-    else if (cli->json)
-        cli_print_json(cli, render_job(row));
-    else
-        printf("job %s is cancelled\n", id);
+    struct message *reply = NULL;
+    int code = cli_told(cli, library_cancel(&cli->connection, job, &reply));
+    if (!code && cli->json)
+        cli_print_json(cli, render_job(&reply->as.job.jobs.at[0]));
+    else if (!code)
+        printf("job %s is cancelled\n", job_id_text(job, id));
     message_drop(&reply);
     return code;
 }

@@ -65,7 +65,7 @@ static int submit(struct cli *cli, const struct wire_job_row *row, const struct 
                                          ? 0
                                          : (options.time_limit_us + MS_US - 1) / MS_US;
     int code = cli_key(options.key, key);
-    return code ? code : map_job_submit(cli, &what, job);
+    return code ? code : cli_changed(cli, map_job_submit(&cli->connection, &what, job), key);
 }
 
 static int retry(struct cli *cli, const struct wire_job_row *row)

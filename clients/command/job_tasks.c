@@ -6,7 +6,7 @@
 #include "clients/command/commands.h"
 #include "clients/local/outfile.h"
 #include "clients/map/follow.h"
-#include "clients/map/task_cluster.h"
+#include "clients/map/task_cluster_told.h"
 #include "clients/show/tasks.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
@@ -79,7 +79,7 @@ static int open_job(struct cli *cli, int n_words, char **words,
     if (task_choice_parse(options.tasks, options.state, options.failed, choice, &why))
         return cli_fail(EXIT_USAGE, "%s", why.at);
     choice->limit = options.limit;
-    code = task_cluster_open(cli, job, wants, cluster);
+    code = task_cluster_open_told(cli, job, wants, cluster);
     if (code)
         return code;
     uint64_t total = task_cluster_source(*cluster)->total;
@@ -267,7 +267,7 @@ int job_tasks_result(struct cli *cli, job_id_t job, const char *path)
 {
     const struct task_cluster_wants wants = {.streams = {true, false}, .merged = true};
     struct task_cluster *cluster = NULL;
-    int code = task_cluster_open(cli, job, &wants, &cluster);
+    int code = task_cluster_open_told(cli, job, &wants, &cluster);
     if (!code)
         code = write_result(cluster, path ? path : "-");
     if (!code) {

@@ -162,7 +162,7 @@ int kv_list_run(struct cli *cli, int n_words, char **words)
     uint64_t first = options.node ? options.node : 1, last = options.node;
     if (n_words > 1)
         return cli_fail(EXIT_USAGE, "one prefix of names at most, not %d words", n_words);
-    int code = options.node ? EXIT_OK : cluster_count_nodes(cli, &last);
+    int code = options.node ? EXIT_OK : cli_told(cli, cluster_count_nodes(&cli->connection, &last));
     if (code)
         return code;
     struct listing listing = {.rows = cli->json ? json_array() : NULL};

@@ -1,20 +1,19 @@
 /* map.c - conclave map: a command over inputs. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clients/ask/batch.h"
+#include "clients/ask/single.h"
 #include "clients/ask/interrupt.h"
-#include "clients/ask/upload.h"
 #include "clients/command/commands.h"
 #include "clients/map/command_line.h"
-#include "clients/map/map_job.h"
 #include "clients/map/map_wait.h"
 #include "clients/map/named.h"
+#include "clients/map/package.h"
 #include "clients/map/reduce.h"
 #include "clients/map/request.h"
 #include "clients/show/printable.h"
 #include "clients/show/render.h"
+#include "clients/show/uploading.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 #include "shared/tasks/expand.h"
@@ -152,58 +151,23 @@ static int check_request(const struct cli *cli)
     return options.key ? cli_key(options.key, key) : EXIT_OK;
 }
 
-/* The same words again mean the same stored value: what is there is not sent again. */
-static int upload_tasks(struct cli *cli, const struct inputs *inputs, const struct content *content,
-                        struct message **value)
+/* What is over in a moment is not talked about. */
+static int put(void *context, const struct content *content, const char *name, const char *what,
+               struct message **value)
 {
-    struct text what = {0};
-    inputs_describe(inputs, &what);
-    return upload(cli, content, options.request.name,
-                  content->len >= VALUE_CHUNK_BYTES ? what.at : NULL, value);
+    return upload_shown(context, content, name, content->len >= VALUE_CHUNK_BYTES ? what : NULL,
+                        value);
 }
 
-/* Files first: tasks without them are of no use. */
-static int upload_files(struct cli *cli, const struct content *files, struct map_submit *what)
+static int submit(struct cli *cli, const struct map_package *package, struct message **job)
 {
-    struct message *value = NULL;
-    if (!files->len)
-        return EXIT_OK;
-    int code = upload(cli, files, options.request.name,
-                      files->len >= VALUE_CHUNK_BYTES ? "files" : NULL, &value);
-    if (!code)
-        what->values[1] = value->as.value.values.at[0].value;
-    what->n_values += !code;
-    message_drop(&value);
-    return code;
-}
-
-static int upload_all(struct cli *cli, const struct inputs *inputs, const struct content *content,
-                      const struct content *files, struct map_submit *what)
-{
-    struct message *value = NULL;
-    int code = upload_files(cli, files, what);
-    if (!code)
-        code = upload_tasks(cli, inputs, content, &value);
-    if (!code)
-        what->values[0] = value->as.value.values.at[0].value;
-    what->n_values++;
-    message_drop(&value);
-    return code;
-}
-
-static int submit(struct cli *cli, const struct wire_task_spec *spec, const struct content *content,
-                  struct map_submit *what, struct message **job)
-{
-    char key[JOB_KEY_TEXT_MAX], argument[JOB_SPEC_MAX + 1];
-    what->kind = "map";
-    what->spec = argument;
-    what->key = key;
-    what->commands = true;
-    what->options = map_job_options(spec);
-    text_format(argument, sizeof argument, "%" PRIu64 " %zu %" PRIu64, content->items - 1,
-                content->n_segments, content->len);
+    const struct map_uploader uploader = {put, cli};
+    char key[JOB_KEY_TEXT_MAX];
     int code = cli_key(options.key, key);
-    return code ? code : map_job_submit(cli, what, job);
+    if (code)
+        return code;
+    code = map_package_send(&cli->connection, package, options.request.name, key, &uploader, job);
+    return cli_changed(cli, code, key);
 }
 
 /* --- folding --- */
@@ -222,7 +186,7 @@ static int check_operator(struct cli *cli)
 static int fold(struct cli *cli, job_id_t job, struct parts *parts)
 {
     struct submission *submission = mem_new(1, sizeof *submission);
-    struct batch batch = {.cli = cli};
+    const struct single single = {.cli = cli};
     struct text key = {0};
     char id[JOB_TEXT_MAX];
     if (options.key)
@@ -231,7 +195,7 @@ static int fold(struct cli *cli, job_id_t job, struct parts *parts)
     if (!code)
         code = reduce_prepare(cli, options.reduce, parts, submission);
     if (!code)
-        return batch_run(&batch, submission);
+        return single_run(&single, submission);
     cli_note("the outputs are there: `conclave submit reduce %s job:%s` folds them", options.reduce,
              job_id_text(job, id));
     free(submission);
@@ -266,22 +230,18 @@ static int wait_or_leave(struct cli *cli, const struct wire_job_row *row,
     return EXIT_OK;
 }
 
-static int run_content(struct cli *cli, const struct message *spec, const struct inputs *inputs,
-                       const struct content *content, const struct content *files)
+static int run_package(struct cli *cli, const struct map_package *package)
 {
-    struct map_submit what = {0};
     struct message *job = NULL;
-    if (content->items < 2) {
+    if (!map_package_tasks(package)) {
         cli_note("there are no inputs, and so no tasks");
         return EXIT_OK;
     }
     int code = check_operator(cli);
     if (!code)
-        code = upload_all(cli, inputs, content, files, &what);
+        code = submit(cli, package, &job);
     if (!code)
-        code = submit(cli, &spec->as.task_spec, content, &what, &job);
-    if (!code)
-        code = wait_or_leave(cli, &job->as.job.jobs.at[0], content);
+        code = wait_or_leave(cli, &job->as.job.jobs.at[0], &package->tasks);
     message_drop(&job);
     return code;
 }
@@ -293,25 +253,17 @@ static int explain(int error, const struct text *why)
                                                         : cli_fail(EXIT_USAGE, "%s", why->at);
 }
 
-/* All inputs, and their files, are read before anything is sent. */
 static int run(struct cli *cli, struct message *spec, struct inputs *inputs)
 {
-    struct content content = {.spool.fd = -1}, bytes = {.spool.fd = -1};
-    struct task_files files;
+    struct map_package *package = mem_new(1, sizeof *package);
     struct text why = {0};
     int code = map_wait_check(&options.wait);
-    if (code)
-        return code;
-    task_files_begin(&files);
-    int error = task_files_upload(&files, &options.request.uploads, spec, &why);
-    if (!error)
-        error = map_job_content(spec, inputs, &files, &content, &why);
-    if (!error)
-        error = task_files_content(&files, &bytes, &why);
-    code = error ? explain(error, &why) : run_content(cli, spec, inputs, &content, &bytes);
-    task_files_clear(&files);
-    content_clear(&content);
-    content_clear(&bytes);
+    if (!code) {
+        int error = map_package_make(package, spec, inputs, &options.request.uploads, &why);
+        code = error ? explain(error, &why) : run_package(cli, package);
+        map_package_clear(package);
+    }
+    free(package);
     return code;
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clients/ask/batch.h"
+#include "clients/ask/single.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
 #include "clients/ask/job_inputs.h"
@@ -41,10 +41,10 @@ static int with_cluster(struct cli *cli, struct jobspec *spec, struct launch *la
     submission->spec = *spec;
     spec->inputs = NULL;
     jobspec_new_key(submission->key);
-    struct batch batch = {.cli = cli, .report = {.output = output}, .temporary = true};
+    const struct single single = {.cli = cli, .report = {.output = output}, .temporary = true};
     code = submission_prepare(submission, cli);
     if (!code)
-        code = batch_run(&batch, submission);
+        code = single_run(&single, submission);
     cli_close(cli);
     launch_end(launch);
     return code;

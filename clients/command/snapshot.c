@@ -183,7 +183,7 @@ static int list_all(struct listing *listing)
     struct cluster_view view;
     const struct wire_node_row *rows = NULL;
     size_t n = 0, answered = 0;
-    int code = cluster_look(listing->cli, CLIENT_UNREACHABLE_MS * MS_US, &view);
+    int code = cluster_look(&listing->cli->connection, CLIENT_UNREACHABLE_MS * MS_US, &view);
     if (view.outcome == ERR_INTERRUPTED)
         code = cli_interrupted();
     else if (!cluster_nodes(&view, &rows, &n))

@@ -4,6 +4,7 @@
 
 #include "clients/ask/cluster.h"
 #include "clients/command/commands.h"
+#include "clients/library/library.h"
 #include "clients/show/health.h"
 #include "clients/show/render.h"
 #include "clients/show/status_json.h"
@@ -152,20 +153,19 @@ static void print_keys(const struct cli *cli, const struct cluster_view *view)
 
 static void print_text(const struct cli *cli, const struct cluster_view *view)
 {
-    struct status_summary summary = status_summarize(view);
     if (view->status) {
         const struct wire_status *status = &view->status->as.status;
+        struct conclave_status is;
         struct text faults = {0};
+        library_status(status, &is);
         health_add_faults(status, &faults);
         health_add_margin(status, &faults);
-        printf("coordinator  node %" PRIu64 " in term %" PRIu64 ", %s\n", summary.coordinator,
-               summary.term,
-               summary.healthy ? "all nodes are alive and up to date"
-                               : "not all nodes are healthy");
+        printf("coordinator  node %" PRIu64 " in term %" PRIu64 ", %s\n", is.coordinator, is.term,
+               is.healthy ? "all nodes are alive and up to date" : "not all nodes are healthy");
         printf("health       %s\n", faults.at);
         printf("jobs         %" PRIu64 " queued, %" PRIu64 " running, %" PRIu64 " done, %" PRIu64
                " failed, %" PRIu64 " cancelled\n",
-               status->queued, status->running, status->done, status->failed, status->cancelled);
+               is.queued, is.running, is.done, is.failed, is.cancelled);
         print_kept(status);
         printf("operations   %" PRIu64 " finished, %" PRIu64 " handed out again, %" PRIu64
                " copied from slow nodes\n",
@@ -204,7 +204,7 @@ int status_run(struct cli *cli, int n_words, char **words)
         return code;
     if (dir)
         cli->connection.dir = dir;
-    code = cluster_look(cli, CLIENT_UNREACHABLE_MS * MS_US + STATUS_US, &view);
+    code = cluster_look(&cli->connection, CLIENT_UNREACHABLE_MS * MS_US + STATUS_US, &view);
     if (view.outcome == ERR_INTERRUPTED)
         code = cli_interrupted();
     else if (!cluster_nodes(&view, &rows, &n))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clients/ask/batch.h"
+#include "clients/ask/single.h"
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
 #include "clients/map/reduce.h"
@@ -59,7 +60,7 @@ static int submit_file(struct cli *cli, const char *path)
     else if (!options.follow && jobfile_check(&file, &batch.n_jobs))
         code = cli_fail(EXIT_USAGE, "nothing was submitted");
     else
-        code = batch_run(&batch, NULL);
+        code = batch_run(&batch);
     jobfile_close(&file);
     return code;
 }
@@ -83,13 +84,14 @@ static int prepare_one(struct cli *cli, struct submission *submission)
 /* Takes the submission. */
 static int submit_one(struct cli *cli, struct submission *submission)
 {
-    struct batch batch = {.cli = cli,
-                          .no_wait = options.no_wait,
-                          .plan = options.plan,
-                          .report = {.output = options.output, .exit_status = options.exit_status}};
+    const struct single single = {.cli = cli,
+                                  .no_wait = options.no_wait,
+                                  .plan = options.plan,
+                                  .report = {.output = options.output,
+                                             .exit_status = options.exit_status}};
     int code = prepare_one(cli, submission);
     if (!code)
-        return batch_run(&batch, submission);
+        return single_run(&single, submission);
     submission_clear(submission);
     free(submission);
     return code;

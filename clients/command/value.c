@@ -8,7 +8,7 @@
 #include "clients/ask/interrupt.h"
 #include "clients/ask/integer_words.h"
 #include "clients/ask/stored.h"
-#include "clients/ask/upload.h"
+#include "clients/show/uploading.h"
 #include "clients/command/commands.h"
 #include "clients/local/outfile.h"
 #include "clients/show/stored_rows.h"
@@ -68,7 +68,7 @@ int value_put_run(struct cli *cli, int n_words, char **words)
         return EXIT_USAGE;
     int code = read_content(&content, words[0], &what);
     if (!code)
-        code = upload(cli, &content, name_of(words[0]), what.at, &value);
+        code = upload_shown(cli, &content, name_of(words[0]), what.at, &value);
     content_clear(&content);
     if (code)
         return code;
@@ -109,11 +109,11 @@ static bool is_text(struct slice bytes)
     return true;
 }
 
-static int write_all(struct stored_reader *reader, FILE *out)
+static int write_all(struct cli *cli, struct stored_reader *reader, FILE *out)
 {
     bool terminal = isatty(fileno(out));
     for (struct slice bytes;;) {
-        int code = stored_reader_next(reader, &bytes);
+        int code = cli_told(cli, stored_reader_next(reader, &bytes));
         if (code || !bytes.len)
             return code;
         /* Whoever made it, a terminal is not told what to do. */
@@ -142,9 +142,9 @@ static int get(struct cli *cli, const struct wire_value_row *row)
     int code = outfile_resume(&out, "--output", options.output ? options.output : "-", tag);
     if (code)
         return code;
-    stored_reader_begin(&reader, cli, row);
+    stored_reader_begin(&reader, &cli->connection, row);
     resume(&reader, &out);
-    code = write_all(&reader, out.file);
+    code = write_all(cli, &reader, out.file);
     stored_reader_end(&reader);
     bool stays = out.resumes && code && code != EXIT_FAILED;
     code = outfile_close(&out, code);
@@ -164,7 +164,7 @@ int value_get_run(struct cli *cli, int n_words, char **words)
         return cli_fail(EXIT_USAGE, "--json needs --output FILE: the value itself goes to stdout");
     int code = options.output ? outfile_check("--output", options.output) : EXIT_OK;
     if (!code)
-        code = stored_find(cli, words[0], &page, &row);
+        code = cli_told(cli, stored_find(&cli->connection, words[0], &page, &row));
     if (!code)
         code = get(cli, row);
     if (!code && cli->json)
@@ -181,7 +181,7 @@ static int find_all(struct cli *cli, int n_words, char **words, struct message *
 {
     const struct wire_value_row *row;
     for (int i = 0; i < n_words; i++) {
-        int code = stored_find(cli, words[i], &pages[i], &row);
+        int code = cli_told(cli, stored_find(&cli->connection, words[i], &pages[i], &row));
         if (code) {
             if (n_words > 1)
                 cli_note("nothing was removed");

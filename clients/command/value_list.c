@@ -43,7 +43,7 @@ int value_list_run(struct cli *cli, int n_words, char **words)
     struct rows rows = {0};
     int code = cli_no_words(n_words, words);
     if (!code)
-        code = stored_each(cli, NULL, 0, take, &rows);
+        code = cli_told(cli, stored_each(&cli->connection, NULL, 0, take, &rows));
     if (!code)
         print(cli, &rows);
     rows_clear(&rows);

@@ -12,9 +12,10 @@
  * keys make what it changes happen once.
  *
  * Every function that returns int returns CONCLAVE_OK or an error, and then one line for people is
- * in conclave_reason(). A connection belongs to one thread at a time; several connections do not
- * know of each other. Texts that go in are borrowed until the call returns. Times are in
- * microseconds. When memory is exhausted the process ends, as the programs of Conclave do. */
+ * in conclave_reason(). A connection, with the tasks and the feed that were opened of it, belongs
+ * to one thread at a time; several connections do not know of each other. Texts that go in are
+ * borrowed until the call returns. Times are in microseconds. When memory is exhausted the process
+ * ends, as the programs of Conclave do. */
 #ifndef CONCLAVE_H
 #define CONCLAVE_H
 
@@ -111,6 +112,14 @@ CONCLAVE_API int conclave_job_get(struct conclave *cluster, const char *id,
 CONCLAVE_API int conclave_wait(struct conclave *cluster, const char *id, uint64_t timeout_us,
                                struct conclave_job *job);
 
+/* The same, and `watch` is told how it stands: a few times a second while it goes on, and once at
+ * the end. `watch` borrows the job and must not use the connection; when it returns something other
+ * than 0 and the job goes on, the waiting ends with CONCLAVE_TIMEOUT. */
+CONCLAVE_API int conclave_wait_watched(struct conclave *cluster, const char *id,
+                                       uint64_t timeout_us,
+                                       int (*watch)(void *context, const struct conclave_job *job),
+                                       void *context, struct conclave_job *job);
+
 /* Cancels it. CONCLAVE_FAILED: it is finished already. */
 CONCLAVE_API int conclave_cancel(struct conclave *cluster, const char *id);
 
@@ -122,6 +131,100 @@ CONCLAVE_API int conclave_result_read(struct conclave *cluster, const char *id, 
 /* All of it, with a zero byte behind it (caller frees with free()), and checked by its SHA-256. */
 CONCLAVE_API int conclave_result(struct conclave *cluster, const char *id, char **result,
                                  size_t *len);
+
+/* All of it in parts, for a result that does not have to be in memory: calls `take` for each, in
+ * order, until it returns something other than 0, which ends it with CONCLAVE_OK. `take` borrows
+ * the bytes and must not use the connection. The SHA-256 is checked at the end: after
+ * CONCLAVE_FAILED what was taken is of no use. */
+CONCLAVE_API int conclave_result_each(struct conclave *cluster, const char *id,
+                                      int (*take)(void *context, const void *bytes, size_t len),
+                                      void *context);
+
+/* --- commands over inputs: `conclave map` --- */
+
+/* What is to be run, and over what. Zero-initialize; set `size` to sizeof(struct conclave_map). All
+ * is borrowed until the call returns. Lists of texts end with NULL; NULL: an empty list. */
+struct conclave_map {
+    size_t size;
+    const char *const *command; /* a program and its arguments, run without a shell; or */
+    const char *shell;          /* a line for /bin/sh -c; one of the two. {} is the input, {1} and
+                                   {2} are two of them, {#} is the task's number: all that `conclave
+                                   help map` names. Without any, inputs are the last arguments */
+    const char *const *inputs;  /* those of the first task, then those of the next: any bytes but 0;
+                                   not ended by NULL but by */
+    size_t n_inputs;            /* their number: 1 to 10,000,000 tasks' */
+    size_t inputs_per_task;     /* 1 to 64; 0: 1 */
+    const char *const *env;     /* "NAME=VALUE", at most 256 */
+    const char *const *uploads; /* paths of files on this machine that each task finds in its
+                                   directory, under their last part */
+    const char *const *collect; /* patterns of files that a task leaves there, which are kept */
+    const char *name;           /* for people, at most 255 bytes */
+    const char *key;            /* as for conclave_submit() */
+    uint64_t retries;           /* more attempts after an exit code other than 0, or a time limit */
+    uint64_t retry_delay_us;    /* before the first of them; then it doubles. 0: a second */
+    uint64_t time_limit_us;     /* of an attempt, 100,000 at least; 0: none */
+    uint64_t slots;             /* of its node, that a task takes; 0: 1 */
+    uint64_t max_output;        /* bytes of each stream that are kept; 0: 1 MiB */
+    uint64_t max_fails;         /* so many failed tasks cancel the rest; 0: any number may fail */
+    uint64_t max_fails_percent; /* the same as a share, 1 to 100; 0: none */
+    int on_stdin;               /* not 0: inputs are what a task reads, each with a line end */
+    int at_most_once;           /* not 0: a task whose worker died is lost, and not run again */
+    int speculate;              /* not 0: a second copy of what is slow near the end */
+};
+
+/* Submits it, and returns when the job is accepted: all was read and uploaded before. A task may
+ * run more than once when a node dies; what counts is one run of it. */
+CONCLAVE_API int conclave_map_submit(struct conclave *cluster, const struct conclave_map *map,
+                                     struct conclave_job *job);
+
+struct conclave_tasks;
+
+/* A task. Texts are escaped: printable ASCII. */
+struct conclave_task {
+    uint64_t task;                 /* from 1, in the order of the inputs */
+    char state[CONCLAVE_NAME_MAX]; /* "queued", "running", "done", "failed", "lost", "cancelled" */
+    char ended_by[CONCLAVE_NAME_MAX];  /* "exit 1", "signal 9", "time limit"; or empty */
+    char reason[CONCLAVE_TEXT_MAX];    /* more, for people; or empty */
+    char last_line[CONCLAVE_TEXT_MAX]; /* of what it wrote to stderr, cut to this room */
+    uint64_t node, attempt;            /* the last one's; 0: none yet */
+    int exit;                          /* its code; -1: it did not exit */
+    int signal;                        /* that ended it; 0: none */
+    uint64_t started_ms, finished_ms;  /* since 1970 UTC; 0: not yet */
+    uint64_t wall_us, cpu_us;          /* of the last attempt */
+    uint64_t max_rss_bytes;
+    uint64_t out_bytes, out_kept; /* bytes of stdout, and how many of them are kept: the first */
+    uint64_t err_bytes, err_kept; /* of stderr */
+    uint64_t files;               /* that were collected */
+    uint64_t reserved[8];
+};
+
+/* Opens the tasks of a job of commands, finished or not (caller closes, before the connection).
+ * CONCLAVE_USAGE: it has none. `tasks_total` (may be NULL): how many there are. */
+CONCLAVE_API int conclave_tasks_open(struct conclave *cluster, const char *id,
+                                     struct conclave_tasks **tasks, uint64_t *tasks_total);
+
+/* Waits for the next task that has ended, in the order in which they end. CONCLAVE_TIMEOUT: none
+ * has; CONCLAVE_NOT_FOUND: all that ever ran were told, and the job is finished. A task that was
+ * cancelled before it ran is not told here. */
+CONCLAVE_API int conclave_tasks_next(struct conclave_tasks *tasks, uint64_t timeout_us,
+                                     struct conclave_task *task);
+
+/* How a task stands, as far as the calls before have heard of it: after CONCLAVE_NOT_FOUND from
+ * conclave_tasks_next() that is how it ended. CONCLAVE_NOT_FOUND: there is no task of that number.
+ */
+CONCLAVE_API int conclave_tasks_get(struct conclave_tasks *tasks, uint64_t number,
+                                    struct conclave_task *task);
+
+enum conclave_stream { CONCLAVE_STDOUT = 0, CONCLAVE_STDERR = 1 };
+
+/* Reads bytes that a task which has ended wrote to a stream, from an offset on: at most `size` into
+ * `at`; *got says how many, 0 at the end of what is kept. */
+CONCLAVE_API int conclave_tasks_read(struct conclave_tasks *tasks, uint64_t number,
+                                     enum conclave_stream stream, uint64_t offset, void *at,
+                                     size_t size, size_t *got);
+
+/* Accepts NULL. */
+CONCLAVE_API void conclave_tasks_close(struct conclave_tasks **tasks);
 
 /* --- what nodes keep --- */
 

@@ -2,14 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clients/ask/interrupt.h"
 #include "clients/ask/job_row.h"
+#include "clients/ask/result.h"
 #include "clients/ask/submission.h"
 #include "clients/library/library.h"
 #include "shared/base/clock.h"
-#include "shared/base/hash.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
+
+#define WATCH_MS 250 /* how often who watches a job is told */
 
 /* --- arguments --- */
 
@@ -68,39 +69,63 @@ static int ask_job(struct conclave *cluster, struct message *request, struct mes
     return code;
 }
 
-static int get_row(struct conclave *cluster, const char *id, struct message **reply)
+int library_get(struct conclave *cluster, job_id_t job, bool timing, struct message **row)
+{
+    struct message *request = message_new(MESSAGE_JOB_GET);
+    request->as.job_get.job = job;
+    request->as.job_get.timing = timing;
+    return ask_job(cluster, request, row);
+}
+
+static int get_row(struct conclave *cluster, const char *id, struct message **row)
 {
     job_id_t job;
     int code = library_id(cluster, id, &job);
-    if (code)
-        return code;
-    struct message *request = message_new(MESSAGE_JOB_GET);
-    request->as.job_get.job = job;
-    return ask_job(cluster, request, reply);
+    return code ? code : library_get(cluster, job, false, row);
 }
 
 /* --- on their way --- */
 
-static int settle(struct conclave *cluster, struct submission *submission, struct conclave_job *job)
+static bool look(const struct library_watch *watch, const struct submission *submission)
+{
+    const struct wire_job_row *row = submission_row(submission);
+    return !watch || !row || watch->look(watch->context, row);
+}
+
+int library_settle(struct conclave *cluster, struct submission *submission,
+                   const struct library_watch *watch)
 {
     struct client *client = connection_client(cluster);
     int error = OK;
+    bool wanted = true;
     submission_start(submission, client);
-    while (!submission->ended && !error) {
-        error = client_work_for(client, submission, UINT64_MAX);
+    while (!submission->ended && wanted && error != ERR_INTERRUPTED) {
+        uint64_t until_us = watch ? clock_now_us() + watch->every_us : UINT64_MAX;
+        error = client_work_for(client, submission, until_us); /* ERR_TIMEOUT: it is time to look */
         struct client_call *call = error ? NULL : client_finished_for(client, submission);
         if (call)
             submission_take(submission, client, call);
+        if (error != ERR_INTERRUPTED && !submission->no_wait)
+            wanted = look(watch, submission);
     }
     client_abandon(client, submission);
-    const struct wire_job_row *row = submission_row(submission);
-    if (row)
-        library_job(row, job);
-    if (error)
+    if (error == ERR_INTERRUPTED)
         return connection_explain(cluster, error);
+    if (!submission->ended)
+        return connection_fail(cluster, EXIT_TIMEOUT, "nobody waits for the job any more");
     if (submission->exit_code)
         return connection_fail(cluster, submission->exit_code, "%s", submission->reason.at);
     return EXIT_OK;
+}
+
+static int settle(struct conclave *cluster, struct submission *submission,
+                  const struct library_watch *watch, struct conclave_job *job)
+{
+    int code = library_settle(cluster, submission, watch);
+    const struct wire_job_row *row = submission_row(submission);
+    if (row)
+        library_job(row, job);
+    return code;
 }
 
 int conclave_submit(struct conclave *cluster, const char *kind, const char *spec, const char *key,
@@ -118,7 +143,7 @@ int conclave_submit(struct conclave *cluster, const char *kind, const char *spec
     text_format(submission->spec.spec, sizeof submission->spec.spec, "%s", spec);
     int code = library_key(cluster, key, submission->key);
     if (!code)
-        code = settle(cluster, submission, job);
+        code = settle(cluster, submission, NULL, job);
     message_drop(&submission->last);
     free(submission);
     return code;
@@ -133,22 +158,50 @@ static int state_code(struct conclave *cluster, const struct conclave_job *job)
     return connection_fail(cluster, EXIT_FAILED, "job %s failed: %s", job->id, job->error);
 }
 
-int conclave_wait(struct conclave *cluster, const char *id, uint64_t timeout_us,
-                  struct conclave_job *job)
+struct watching {
+    int (*watch)(void *context, const struct conclave_job *job);
+    void *context;
+};
+
+static bool tell(void *context, const struct wire_job_row *row)
+{
+    const struct watching *watching = context;
+    struct conclave_job job;
+    library_job(row, &job);
+    return !watching->watch(watching->context, &job);
+}
+
+static int wait_for(struct conclave *cluster, const char *id, uint64_t timeout_us,
+                    const struct library_watch *watch, struct conclave_job *job)
 {
     struct submission *submission = mem_new(1, sizeof *submission);
     uint64_t wait_us = timeout_us < TIME_NEVER_US ? timeout_us : TIME_NEVER_US;
     submission->deadline_us = clock_now_us() + wait_us;
-    submission->poll_us = CLIENT_POLL_MS * MS_US;
+    submission->poll_us = watch ? watch->every_us : CLIENT_POLL_MS * MS_US;
     int code = library_id(cluster, id, &submission->job);
     *job = (struct conclave_job){0}; /* after the id was read: it may be the one in there */
     if (!code)
-        code = settle(cluster, submission, job);
+        code = settle(cluster, submission, watch, job);
     if (!code)
         code = state_code(cluster, job);
     message_drop(&submission->last);
     free(submission);
     return code;
+}
+
+int conclave_wait(struct conclave *cluster, const char *id, uint64_t timeout_us,
+                  struct conclave_job *job)
+{
+    return wait_for(cluster, id, timeout_us, NULL, job);
+}
+
+int conclave_wait_watched(struct conclave *cluster, const char *id, uint64_t timeout_us,
+                          int (*watch)(void *context, const struct conclave_job *job),
+                          void *context, struct conclave_job *job)
+{
+    struct watching watching = {watch, context};
+    const struct library_watch told = {tell, &watching, WATCH_MS * MS_US};
+    return wait_for(cluster, id, timeout_us, &told, job);
 }
 
 int conclave_job_get(struct conclave *cluster, const char *id, struct conclave_job *job)
@@ -162,56 +215,40 @@ int conclave_job_get(struct conclave *cluster, const char *id, struct conclave_j
     return code;
 }
 
+int library_cancel(struct conclave *cluster, job_id_t job, struct message **row)
+{
+    char id[JOB_TEXT_MAX];
+    struct message *request = message_new(MESSAGE_JOB_CANCEL);
+    request->as.job_cancel.job = job;
+    int code = ask_job(cluster, request, row);
+    if (code || slice_equals((*row)->as.job.jobs.at[0].state, "cancelled"))
+        return code;
+    message_drop(row);
+    return connection_fail(cluster, EXIT_FAILED,
+                           "job %s has already finished and cannot be cancelled",
+                           job_id_text(job, id));
+}
+
 int conclave_cancel(struct conclave *cluster, const char *id)
 {
-    struct message *request = message_new(MESSAGE_JOB_CANCEL), *reply = NULL;
-    int code = library_id(cluster, id, &request->as.job_cancel.job);
-    if (code) {
-        message_drop(&request);
-        return code;
-    }
-    code = ask_job(cluster, request, &reply);
-    if (!code && !slice_equals(reply->as.job.jobs.at[0].state, "cancelled"))
-        code = connection_fail(cluster, EXIT_FAILED,
-                               "job %s is finished already; it cannot be cancelled", id);
-    message_drop(&reply);
+    struct message *row = NULL;
+    job_id_t job;
+    int code = library_id(cluster, id, &job);
+    if (!code)
+        code = library_cancel(cluster, job, &row);
+    message_drop(&row);
     return code;
 }
 
 /* --- results --- */
 
-static int read_some(struct conclave *cluster, job_id_t job, uint64_t offset, void *at, size_t size,
-                     size_t *got)
+/* Gets the row of a job that has a result. */
+static int get_done(struct conclave *cluster, const char *id, struct message **reply)
 {
-    struct message *request = message_new(MESSAGE_RESULT_GET), *reply = NULL;
-    request->as.result_get.job = job;
-    request->as.result_get.offset = offset;
-    *got = 0;
-    int code = connection_ask(cluster, request, MESSAGE_RESULT_CHUNK, &reply);
+    int code = get_row(cluster, id, reply);
     if (code)
         return code;
-    const struct wire_result_chunk *chunk = &reply->as.result_chunk;
-    const struct blob *bytes = message_frame(reply, 1);
-    if (chunk->offset != offset || (offset < chunk->total && (!bytes || !bytes->len)) ||
-        (bytes && bytes->len > chunk->total - offset))
-        code = connection_fail(cluster, EXIT_FAILED, "a part of the result does not fit");
-    else if (bytes) {
-        *got = bytes->len < size ? bytes->len : size;
-        memcpy(at, bytes->at, *got);
-    }
-    message_drop(&reply);
-    return code;
-}
-
-int conclave_result_read(struct conclave *cluster, const char *id, uint64_t offset, void *at,
-                         size_t size, size_t *got)
-{
-    struct message *reply = NULL;
-    *got = 0;
-    int code = get_row(cluster, id, &reply);
-    if (code)
-        return code;
-    const struct wire_job_row *row = &reply->as.job.jobs.at[0];
+    const struct wire_job_row *row = &(*reply)->as.job.jobs.at[0];
     struct conclave_job job;
     library_job(row, &job);
     if (job_is_finished(row) && !slice_equals(row->state, "done"))
@@ -221,39 +258,88 @@ int conclave_result_read(struct conclave *cluster, const char *id, uint64_t offs
     else if (row->tasks.n)
         code = connection_fail(cluster, EXIT_USAGE,
                                "job %s runs commands; what they wrote is not one result", id);
-    else if (offset < row->digits && size)
-        code = read_some(cluster, row->job, offset, at, size, got);
+    if (code)
+        message_drop(reply);
+    return code;
+}
+
+int conclave_result_read(struct conclave *cluster, const char *id, uint64_t offset, void *at,
+                         size_t size, size_t *got)
+{
+    struct message *reply = NULL, *answer = NULL;
+    struct slice bytes = {0};
+    *got = 0;
+    int code = get_done(cluster, id, &reply);
+    if (code)
+        return code;
+    const struct wire_job_row *row = &reply->as.job.jobs.at[0];
+    if (offset < row->digits && size)
+        code = result_chunk(cluster, row, offset, &answer, &bytes);
+    *got = bytes.len < size ? bytes.len : size;
+    if (*got)
+        memcpy(at, bytes.at, *got);
+    message_drop(&answer);
     message_drop(&reply);
     return code;
+}
+
+struct taking {
+    int (*take)(void *context, const void *bytes, size_t len);
+    void *context;
+    bool enough;
+};
+
+static int take_bytes(void *context, struct slice bytes)
+{
+    struct taking *taking = context;
+    taking->enough = taking->take(taking->context, bytes.at, bytes.len) != 0;
+    return taking->enough ? EXIT_FAILED : EXIT_OK;
+}
+
+int conclave_result_each(struct conclave *cluster, const char *id,
+                         int (*take)(void *context, const void *bytes, size_t len), void *context)
+{
+    struct message *reply = NULL;
+    struct taking taking = {take, context, false};
+    int code = get_done(cluster, id, &reply);
+    if (!code)
+        code = result_each(cluster, &reply->as.job.jobs.at[0], take_bytes, &taking);
+    message_drop(&reply);
+    return taking.enough ? EXIT_OK : code;
+}
+
+struct filling {
+    char *at;
+    size_t len;
+};
+
+static int fill(void *context, struct slice bytes)
+{
+    struct filling *filling = context;
+    memcpy(filling->at + filling->len, bytes.at, bytes.len);
+    filling->len += bytes.len;
+    return EXIT_OK;
 }
 
 int conclave_result(struct conclave *cluster, const char *id, char **result, size_t *len)
 {
     struct message *reply = NULL;
-    uint8_t hash[HASH_BYTES];
     *result = NULL;
     *len = 0;
-    int code = get_row(cluster, id, &reply);
+    int code = get_done(cluster, id, &reply);
     if (code)
         return code;
     const struct wire_job_row *row = &reply->as.job.jobs.at[0];
-    size_t size = (size_t)row->digits, at = 0, got = 1;
-    char *text = mem_new(size + 1, 1);
-    code = conclave_result_read(cluster, id, 0, text, 0, &got); /* is there one? */
-    while (!code && at < size) {
-        code = read_some(cluster, row->job, at, text + at, size - at, &got);
-        at += got;
-    }
-    hash_bytes(text, size, hash);
-    if (!code && row->sha256.len && !slice_same(row->sha256, (struct slice){hash, HASH_BYTES}))
-        code = connection_fail(cluster, EXIT_FAILED,
-                               "the result of job %s differs from its SHA-256", id);
+    struct filling filling = {mem_new((size_t)row->digits + 1, 1), 0};
+    code = row->text.len > row->digits
+               ? connection_fail(cluster, EXIT_FAILED, "the result of job %s does not fit", id)
+               : result_each(cluster, row, fill, &filling);
     message_drop(&reply);
     if (code) {
-        free(text);
+        free(filling.at);
         return code;
     }
-    *result = text;
-    *len = size;
+    *result = filling.at;
+    *len = filling.len;
     return EXIT_OK;
 }

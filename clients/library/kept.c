@@ -240,14 +240,8 @@ int conclave_progress_get(struct conclave *cluster, uint64_t node, const uint64_
 
 /* --- the cluster --- */
 
-int conclave_status(struct conclave *cluster, struct conclave_status *out)
+void library_status(const struct wire_status *status, struct conclave_status *out)
 {
-    struct message *reply = NULL;
-    *out = (struct conclave_status){0};
-    int code = connection_ask(cluster, message_new(MESSAGE_STATUS_GET), MESSAGE_STATUS, &reply);
-    if (code)
-        return code;
-    const struct wire_status *status = &reply->as.status;
     *out = (struct conclave_status){.coordinator = status->coordinator,
                                     .term = status->term,
                                     .nodes = status->nodes.n,
@@ -263,6 +257,18 @@ int conclave_status(struct conclave *cluster, struct conclave_status *out)
         out->slots += status->nodes.at[i].slots;
         out->slots_used += status->nodes.at[i].slots_used;
     }
-    message_drop(&reply);
-    return EXIT_OK;
+}
+
+int conclave_status(struct conclave *cluster, struct conclave_status *out)
+{
+    struct cluster_view view;
+    *out = (struct conclave_status){0};
+    int code = cluster_ask_status(cluster, CLIENT_PATIENT, connection_deadline_us(cluster), &view);
+    if (code)
+        code = connection_fail(cluster, view.outcome == ERR_TIMEOUT ? EXIT_TIMEOUT : code, "%s",
+                               view.reason.at);
+    else
+        library_status(&view.status->as.status, out);
+    cluster_view_clear(&view);
+    return code;
 }

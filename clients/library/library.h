@@ -3,8 +3,8 @@
 #ifndef CONCLAVE_CLIENTS_LIBRARY_H
 #define CONCLAVE_CLIENTS_LIBRARY_H
 
-#include "clients/ask/connection.h"
-#include "clients/ask/jobspec.h"
+#include "clients/ask/cluster.h"
+#include "clients/ask/submission.h"
 #include "clients/library/conclave.h"
 #include "shared/base/options.h"
 
@@ -20,7 +20,29 @@ int library_key(struct conclave *cluster, const char *given, char at[JOB_KEY_TEX
 /* Reads a job's id. Likewise. */
 int library_id(struct conclave *cluster, const char *text, job_id_t *out);
 
-/* What a row tells. */
+/* What a row tells, and what a coordinator does. */
 void library_job(const struct wire_job_row *row, struct conclave_job *out);
+void library_status(const struct wire_status *status, struct conclave_status *out);
+
+/* Told how a job that is waited for stands: every `every_us` once it is known, and at the end.
+ * False: the waiting ends with EXIT_TIMEOUT. */
+struct library_watch {
+    bool (*look)(void *context, const struct wire_job_row *row);
+    void *context;
+    uint64_t every_us;
+};
+
+/* Brings a submission to its end: submits it, when it has a key, and waits for it unless that is
+ * not wanted. `watch` may be NULL. A code and the reason: why nothing is known of the job's own
+ * end, which is in its row. After a signal the submission has not ended. */
+int library_settle(struct conclave *cluster, struct submission *submission,
+                   const struct library_watch *watch);
+
+/* Cancels a job. EXIT_OK and its row (caller drops), or a code and the reason: also when it is
+ * finished already. */
+int library_cancel(struct conclave *cluster, job_id_t job, struct message **row);
+
+/* Gets a job's row (caller drops); `timing`: with where its time went. */
+int library_get(struct conclave *cluster, job_id_t job, bool timing, struct message **row);
 
 #endif

@@ -17,7 +17,8 @@ static const struct inputs_form *choose(const struct inputs_request *request, st
     } forms[] = {{request->n_sources > 0, &inputs_sources},
                  {request->csv, &inputs_csv},
                  {request->array, &inputs_array},
-                 {request->files.n > 0, &inputs_files}};
+                 {request->files.n > 0, &inputs_files},
+                 {request->given, &inputs_given}};
     const struct inputs_form *found = NULL;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!forms[i].given)

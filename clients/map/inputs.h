@@ -19,6 +19,10 @@ struct inputs_request {
     bool link; /* the sources go side by side, instead of each with each */
     const char *csv, *array;
     struct option_list files; /* patterns */
+
+    const char *const
+        *given; /* by a program, borrowed; NULL: none. The inputs of the first task, */
+    size_t n_given, per_task; /* then those of the next; n_given is a multiple of per_task */
 };
 
 struct inputs;

@@ -13,7 +13,8 @@ struct inputs_form {
     void (*close)(struct inputs *inputs);
 };
 
-extern const struct inputs_form inputs_sources, inputs_csv, inputs_array, inputs_files;
+extern const struct inputs_form inputs_sources, inputs_csv, inputs_array, inputs_files,
+    inputs_given;
 
 struct inputs {
     const struct inputs_form *form;

@@ -1,4 +1,5 @@
-/* inputs_listed.c - inputs that are known at the begin: numbers of an array, files of patterns. */
+/* inputs_listed.c - inputs that are known at the begin: numbers of an array, files of patterns,
+ * what a program gives. */
 #include <errno.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -159,3 +160,39 @@ static void close_files(struct inputs *inputs)
 }
 
 const struct inputs_form inputs_files = {"--files", open_files, next_file, close_files};
+
+/* --- given by a program --- */
+
+struct given {
+    const char *const *at;
+    size_t n, next;
+};
+
+static int open_given(struct inputs *inputs, const struct inputs_request *request, struct text *why)
+{
+    struct given *own = inputs->own = mem_new(1, sizeof *own);
+    if (!request->per_task || request->per_task > TASK_INPUTS_MAX ||
+        request->n_given % request->per_task) {
+        text_add(why, "%zu inputs, %zu for each task, do not fit: a task has 1 to %d",
+                 request->n_given, request->per_task, TASK_INPUTS_MAX);
+        return ERR_MALFORMED;
+    }
+    *own = (struct given){request->given, request->n_given, 0};
+    inputs->n_inputs = request->per_task;
+    text_format(inputs->what, sizeof inputs->what, "inputs");
+    return OK;
+}
+
+static int next_given(struct inputs *inputs, struct task_record *out, struct text *why)
+{
+    struct given *own = inputs->own;
+    (void)why;
+    if (own->next == own->n)
+        return ERR_NOT_FOUND;
+    for (size_t i = 0; i < inputs->n_inputs; i++)
+        out->inputs[i] = slice_of(own->at[own->next++]);
+    text_format(inputs->where, sizeof inputs->where, "task %zu: ", own->next / inputs->n_inputs);
+    return OK;
+}
+
+const struct inputs_form inputs_given = {"a program", open_given, next_given, close_own};

@@ -112,18 +112,19 @@ static bool is_ours(const struct wire_job_row *row, const struct map_submit *wha
            row->parent == what->parent;
 }
 
-int map_job_submit(struct cli *cli, const struct map_submit *what, struct message **job)
+int map_job_submit(struct conclave *cluster, const struct map_submit *what, struct message **job)
 {
     char id[JOB_TEXT_MAX];
-    int code = cli_change(cli, make_request(what), MESSAGE_JOB, what->key, job);
+    int code = connection_ask(cluster, make_request(what), MESSAGE_JOB, job);
     if (code)
         return code;
     const struct wire_job *answer = &(*job)->as.job;
     if (answer->jobs.n != 1)
-        code = cli_fail(EXIT_FAILED, "the answer is not about one job");
+        code = connection_fail(cluster, EXIT_FAILED, "the answer is not about one job");
     else if (!is_ours(&answer->jobs.at[0], what))
-        code = cli_fail(EXIT_USAGE, "the key belongs to another job: %s; `conclave job show %s`",
-                        job_id_text(answer->jobs.at[0].job, id), id);
+        code = connection_fail(cluster, EXIT_USAGE,
+                               "the key belongs to another job: %s; `conclave job show %s`",
+                               job_id_text(answer->jobs.at[0].job, id), id);
     if (code)
         message_drop(job);
     return code;

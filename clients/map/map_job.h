@@ -3,7 +3,7 @@
 #ifndef CONCLAVE_CLIENTS_MAP_JOB_H
 #define CONCLAVE_CLIENTS_MAP_JOB_H
 
-#include "clients/cli.h"
+#include "clients/ask/connection.h"
 #include "clients/input/content.h"
 #include "clients/map/inputs.h"
 #include "clients/map/task_choice.h"
@@ -33,8 +33,8 @@ struct map_submit {
     struct wire_task_options options;
 };
 
-/* Submits it. EXIT_OK and its row (caller drops), or an exit code after one line on stderr: also
- * when the key belongs to another job. */
-int map_job_submit(struct cli *cli, const struct map_submit *what, struct message **job);
+/* Submits it. EXIT_OK and its row (caller drops), or a code and the connection's reason: also when
+ * the key belongs to another job. */
+int map_job_submit(struct conclave *cluster, const struct map_submit *what, struct message **job);
 
 #endif

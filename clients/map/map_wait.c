@@ -6,7 +6,7 @@
 
 #include "clients/local/outfile.h"
 #include "clients/map/follow.h"
-#include "clients/map/task_cluster.h"
+#include "clients/map/task_cluster_told.h"
 #include "clients/show/render.h"
 #include "clients/show/tasks.h"
 #include "shared/base/memory.h"
@@ -98,7 +98,7 @@ int map_wait(struct cli *cli, job_id_t job, const struct map_wait *wait)
                                              .bar = true,
                                              .waits = true,
                                              .content = wait->content};
-    int code = task_cluster_open(cli, job, &wants, &cluster);
+    int code = task_cluster_open_told(cli, job, &wants, &cluster);
     bool opened = !code;
     if (!code)
         code = follow_job(cli, cluster, wait);

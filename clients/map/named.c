@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "clients/ask/stored.h"
-#include "clients/ask/upload.h"
+#include "clients/show/uploading.h"
 #include "shared/base/memory.h"
 #include "shared/base/slice.h"
 #include "shared/tasks/operator.h"
@@ -59,7 +59,7 @@ int named_each(struct cli *cli, void (*each)(void *context, const struct wire_va
                void *context)
 {
     struct found found = {0};
-    int code = stored_each(cli, NULL, 0, take, &found);
+    int code = cli_told(cli, stored_each(&cli->connection, NULL, 0, take, &found));
     for (size_t i = 0; i < found.n && !code; i++)
         if (!is_replaced(&found, i))
             each(context, found.rows[i]);
@@ -91,7 +91,7 @@ int named_own(struct cli *cli, const char *name, struct message **page,
 {
     struct found found = {.name = name, .owner = own_name(cli)};
     *page = NULL;
-    int code = stored_each(cli, NULL, 0, take, &found);
+    int code = cli_told(cli, stored_each(&cli->connection, NULL, 0, take, &found));
     if (!code)
         take_newest(&found, page, row);
     found_clear(&found);
@@ -101,7 +101,7 @@ int named_own(struct cli *cli, const char *name, struct message **page,
 static int find_value(struct cli *cli, const char *word, struct message **page,
                       const struct wire_value_row **row)
 {
-    int code = stored_find(cli, word, page, row);
+    int code = cli_told(cli, stored_find(&cli->connection, word, page, row));
     if (code || ((*row)->whole && slice_equals((*row)->format, NAMED_FORMAT)))
         return code;
     message_drop(page);
@@ -125,7 +125,7 @@ int named_find(struct cli *cli, const char *word, struct message **page,
     int code = named_own(cli, word, page, row);
     if (code || *page)
         return code;
-    code = stored_each(cli, NULL, 0, take, &found);
+    code = cli_told(cli, stored_each(&cli->connection, NULL, 0, take, &found));
     if (!code && !found.n)
         code = cli_fail(EXIT_NOT_FOUND,
                         "there is no operator %s; `conclave op list` shows them, `conclave op add "
@@ -156,7 +156,7 @@ int named_read(struct cli *cli, const struct wire_value_row *row, struct message
         return cli_fail(EXIT_FAILED, "%s is too long to be an operator",
                         stored_text(row->sha256, at));
     bytes = blob_new(row->len);
-    stored_reader_begin(&reader, cli, row);
+    stored_reader_begin(&reader, &cli->connection, row);
     int code = stored_reader_next(&reader, &piece);
     for (; !code && piece.len; code = stored_reader_next(&reader, &piece)) {
         if (piece.len > bytes->len - len)
@@ -165,6 +165,7 @@ int named_read(struct cli *cli, const struct wire_value_row *row, struct message
         len += piece.len;
     }
     stored_reader_end(&reader);
+    cli_told(cli, code);
     if (!code && (len != bytes->len || operator_load(bytes, spec, &why)))
         code = cli_fail(EXIT_FAILED, "%s cannot be used: %s", stored_text(row->sha256, at),
                         why.len ? why.at : "it has another length");
@@ -183,7 +184,8 @@ int named_put(struct cli *cli, const struct message *spec, struct message **valu
     int error = spool_add(&spool, bytes->at, bytes->len, why);
     if (!error)
         error = content_of_parts(&content, NAMED_FORMAT, &spool, why);
-    int code = error ? cli_fail(EXIT_FAILED, "%s", why) : upload(cli, &content, name, NULL, value);
+    int code =
+        error ? cli_fail(EXIT_FAILED, "%s", why) : upload_shown(cli, &content, name, NULL, value);
     blob_drop(&bytes);
     spool_clear(&spool);
     content_clear(&content);
@@ -203,7 +205,7 @@ int named_remove(struct cli *cli, const char *name, job_id_t except, size_t *rem
 {
     struct found found = {.name = name, .owner = own_name(cli)};
     *removed = 0;
-    int code = stored_each(cli, NULL, 0, take, &found);
+    int code = cli_told(cli, stored_each(&cli->connection, NULL, 0, take, &found));
     for (size_t i = 0; i < found.n && !code; i++) {
         if (found.rows[i]->value == except)
             continue;

@@ -9,7 +9,7 @@
 #include "clients/ask/digits.h"
 #include "clients/ask/interrupt.h"
 #include "clients/input/source.h"
-#include "clients/map/task_cluster.h"
+#include "clients/map/task_cluster_told.h"
 #include "clients/show/render.h"
 #include "clients/show/report.h"
 #include "clients/show/tasks.h"
@@ -141,7 +141,7 @@ static int add_tasks(struct parts *parts, struct cli *cli, job_id_t job)
 {
     static const struct task_cluster_wants wants = {.streams = {true, false}};
     struct task_cluster *cluster = NULL;
-    int code = task_cluster_open(cli, job, &wants, &cluster);
+    int code = task_cluster_open_told(cli, job, &wants, &cluster);
     if (!code)
         code = parts_add_outputs(parts, task_cluster_source(cluster));
     task_cluster_destroy(&cluster);

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "clients/ask/upload.h"
+#include "clients/show/uploading.h"
 #include "clients/map/inputs.h"
 #include "clients/map/named.h"
 #include "nodes/core/kinds/kinds.h"
@@ -62,7 +62,8 @@ static int store(struct cli *cli, struct parts *parts, bool sorted, struct conte
     if (code)
         return code;
     text_add(&what, "%" PRIu64 " part%s", content->items, content->items == 1 ? "" : "s");
-    return upload(cli, content, NULL, content->len >= VALUE_CHUNK_BYTES ? what.at : NULL, value);
+    return upload_shown(cli, content, NULL, content->len >= VALUE_CHUNK_BYTES ? what.at : NULL,
+                        value);
 }
 
 static int fill(struct submission *submission, const struct content *content,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/ask/interrupt.h"
+#include "clients/ask/job_row.h"
 #include "clients/ask/stored.h"
 #include "clients/map/task_bundle.h"
 #include "clients/map/task_kept.h"
@@ -13,6 +15,7 @@
 #include "clients/show/render.h"
 #include "clients/show/tasks.h"
 #include "shared/base/clock.h"
+#include "shared/base/options.h"
 
 #define SEGMENT_READ_MAX (16 * MIB_BYTES) /* nodes make them of 1 MiB and a row */
 #define WAIT_MS          500              /* how often new outputs are looked for */
@@ -21,7 +24,7 @@
 #define PARENTS_MAX 32
 
 struct task_cluster {
-    struct cli *cli;
+    struct conclave *connection;
     job_id_t job;
     struct task_cluster_wants wants;
     struct task_source source;
@@ -40,6 +43,7 @@ struct task_cluster {
     struct spool spool; /* of the list, when it was fetched */
 
     struct task_cluster *parent; /* owned; NULL: none, or it is not wanted */
+    job_id_t forgotten;          /* it was, and is not there any more; JOB_NONE */
     struct bar bar;
 };
 
@@ -55,17 +59,17 @@ static int fail(struct task_cluster *cluster, int code, int error)
 static int ask(struct task_cluster *cluster, struct message *request, uint64_t wait_us,
                enum message_type expected, struct message **reply, struct text *why)
 {
-    struct client *client = cli_client(cluster->cli);
+    struct client *client = connection_client(cluster->connection);
     enum client_need need = cluster->row           ? CLIENT_LASTING
                             : cluster->wants.waits ? CLIENT_WAITING
                                                    : CLIENT_PATIENT;
-    char shown[TEXT_MAX / 2];
+    char shown[TEXT_MAX / 2], id[JOB_TEXT_MAX];
     int error = client_ask(client, request, need, wait_us, cluster->deadline_us, reply);
     if (error == ERR_INTERRUPTED)
-        return fail(cluster, cli_interrupted(), error);
+        return fail(cluster, 128 + interrupt_seen(), error);
     if (error) {
         if (error == ERR_TIMEOUT)
-            text_add(why, "--timeout has passed; the job continues");
+            text_add(why, "the time has passed; job %s continues", job_id_text(cluster->job, id));
         else
             text_add(why, "%s", client_reason(client));
         return fail(cluster, outcome_code(error), error);
@@ -221,6 +225,13 @@ static int take_all(struct task_cluster *cluster, struct text *why)
 
 /* --- inputs --- */
 
+/* The connection knows why. */
+static int refused(struct task_cluster *cluster, int code, struct text *why)
+{
+    text_add(why, "%s", cluster->connection->reason.at);
+    return fail(cluster, code, ERR_REFUSED);
+}
+
 static int fetch_list(struct task_cluster *cluster, job_id_t value, struct text *why)
 {
     char id[JOB_TEXT_MAX], line[TEXT_MAX];
@@ -228,18 +239,18 @@ static int fetch_list(struct task_cluster *cluster, job_id_t value, struct text 
     const struct wire_value_row *found;
     struct stored_reader reader;
     struct slice bytes;
-    int code = stored_find(cluster->cli, job_id_text(value, id), &page, &found);
+    int code = stored_find(cluster->connection, job_id_text(value, id), &page, &found);
     if (code)
-        return fail(cluster, code, ERR_REFUSED); /* it said so */
+        return refused(cluster, code, why);
     spool_begin(&cluster->spool);
-    stored_reader_begin(&reader, cluster->cli, found);
+    stored_reader_begin(&reader, cluster->connection, found);
     int error = OK;
     while (!code && !error && !(code = stored_reader_next(&reader, &bytes)) && bytes.len)
         error = spool_add(&cluster->spool, bytes.at, bytes.len, line);
     stored_reader_end(&reader);
     message_drop(&page);
     if (code)
-        return fail(cluster, code, ERR_REFUSED);
+        return refused(cluster, code, why);
     if (error)
         text_add(why, "%s", line);
     return error;
@@ -390,18 +401,18 @@ static int cluster_read_file(void *context, uint64_t task, uint64_t file, uint64
 
 /* --- opening --- */
 
-static int open_at(struct cli *cli, job_id_t job, const struct task_cluster_wants *wants,
-                   unsigned depth, struct task_cluster **out, struct text *why);
+static int open_at(struct conclave *connection, job_id_t job,
+                   const struct task_cluster_wants *wants, unsigned depth,
+                   struct task_cluster **out, struct text *why);
 
 static int open_parent(struct task_cluster *cluster, unsigned depth, struct text *why)
 {
     const struct wire_job_row *row = task_cluster_row(cluster);
     struct task_cluster_wants wants = cluster->wants;
-    char id[JOB_TEXT_MAX];
     wants.bar = false;
     if (!wants.merged || !row->parent || depth == PARENTS_MAX)
         return OK;
-    int error = open_at(cluster->cli, row->parent, &wants, depth + 1, &cluster->parent, why);
+    int error = open_at(cluster->connection, row->parent, &wants, depth + 1, &cluster->parent, why);
     if (!error)
         return OK;
     cluster->exit_code = cluster->parent->exit_code;
@@ -409,8 +420,7 @@ static int open_parent(struct task_cluster *cluster, unsigned depth, struct text
     if (cluster->exit_code != EXIT_NOT_FOUND)
         return error;
     *why = (struct text){0};
-    cli_note("job %s, which it repeats, is forgotten: what its tasks wrote is gone",
-             job_id_text(row->parent, id));
+    cluster->forgotten = row->parent;
     return OK;
 }
 
@@ -435,34 +445,37 @@ static int look(struct task_cluster *cluster, unsigned depth, struct text *why)
     return error ? error : open_parent(cluster, depth, why);
 }
 
-static int open_at(struct cli *cli, job_id_t job, const struct task_cluster_wants *wants,
-                   unsigned depth, struct task_cluster **out, struct text *why)
+static int open_at(struct conclave *connection, job_id_t job,
+                   const struct task_cluster_wants *wants, unsigned depth,
+                   struct task_cluster **out, struct text *why)
 {
     struct task_cluster *cluster = *out = mem_new(1, sizeof *cluster);
-    *cluster = (struct task_cluster){.cli = cli,
-                                     .job = job,
-                                     .wants = *wants,
-                                     .source = {.context = cluster,
-                                                .get = cluster_get,
-                                                .ended = cluster_ended,
-                                                .wait = cluster_wait,
-                                                .read = cluster_read,
-                                                .file = cluster_file,
-                                                .read_file = cluster_read_file},
-                                     .deadline_us = cli_wait_deadline_us(cli),
-                                     .exit_code = EXIT_FAILED,
-                                     .spool.fd = -1};
+    *cluster =
+        (struct task_cluster){.connection = connection,
+                              .job = job,
+                              .wants = *wants,
+                              .source = {.context = cluster,
+                                         .get = cluster_get,
+                                         .ended = cluster_ended,
+                                         .wait = cluster_wait,
+                                         .read = cluster_read,
+                                         .file = cluster_file,
+                                         .read_file = cluster_read_file},
+                              .deadline_us = wants->deadline_us ? wants->deadline_us
+                                                                : clock_now_us() + TIME_NEVER_US,
+                              .exit_code = EXIT_FAILED,
+                              .spool.fd = -1};
     if (wants->bar)
         bar_begin(&cluster->bar, clock_now_us());
     return look(cluster, depth, why);
 }
 
-int task_cluster_open(struct cli *cli, job_id_t job, const struct task_cluster_wants *wants,
-                      struct task_cluster **out)
+int task_cluster_open(struct conclave *connection, job_id_t job,
+                      const struct task_cluster_wants *wants, struct task_cluster **out)
 {
     struct text why = {0};
-    int error = open_at(cli, job, wants, 0, out, &why);
-    return error ? task_cluster_explain(*out, &why) : EXIT_OK;
+    int error = open_at(connection, job, wants, 0, out, &why);
+    return error ? task_cluster_fail(*out, &why) : EXIT_OK;
 }
 
 const struct task_source *task_cluster_source(const struct task_cluster *cluster)
@@ -475,10 +488,22 @@ const struct wire_job_row *task_cluster_row(const struct task_cluster *cluster)
     return &cluster->row->as.job.jobs.at[0];
 }
 
-int task_cluster_explain(const struct task_cluster *cluster, const struct text *why)
+int task_cluster_fail(const struct task_cluster *cluster, const struct text *why)
 {
-    int code = cluster->exit_code ? cluster->exit_code : EXIT_FAILED;
-    return why->len ? cli_fail(code, "%s", why->at) : code;
+    return connection_fail(cluster->connection,
+                           cluster->exit_code ? cluster->exit_code : EXIT_FAILED, "%s", why->at);
+}
+
+void task_cluster_set_deadline(struct task_cluster *cluster, uint64_t deadline_us)
+{
+    cluster->deadline_us = deadline_us;
+}
+
+job_id_t task_cluster_forgotten(const struct task_cluster *cluster)
+{
+    while (cluster && !cluster->forgotten)
+        cluster = cluster->parent;
+    return cluster ? cluster->forgotten : JOB_NONE;
 }
 
 void task_cluster_destroy(struct task_cluster **cluster)

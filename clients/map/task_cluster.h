@@ -6,7 +6,7 @@
 #ifndef CONCLAVE_CLIENTS_TASK_CLUSTER_H
 #define CONCLAVE_CLIENTS_TASK_CLUSTER_H
 
-#include "clients/cli.h"
+#include "clients/ask/connection.h"
 #include "clients/input/content.h"
 #include "clients/map/task_source.h"
 
@@ -19,21 +19,29 @@ struct task_cluster_wants {
                                  * did not execute */
     bool bar;                   /* while waiting */
     bool waits;                 /* for the job's end: also while no coordinator serves */
+    uint64_t deadline_us;       /* of each question and wait; 0: none */
     const struct content *content; /* borrowed: the stored value, if it is here; NULL */
 };
 
-/* Opens the job as it is now. EXIT_OK, or an exit code after one line on stderr: also for a job
- * that has no tasks. Caller destroys in any case. */
-int task_cluster_open(struct cli *cli, job_id_t job, const struct task_cluster_wants *wants,
-                      struct task_cluster **out);
+/* Opens the job as it is now. EXIT_OK, or a code and the connection's reason: also for a job that
+ * has no tasks. Caller destroys in any case, before the connection is closed. */
+int task_cluster_open(struct conclave *connection, job_id_t job,
+                      const struct task_cluster_wants *wants, struct task_cluster **out);
 
 const struct task_source *task_cluster_source(const struct task_cluster *cluster);
 
 /* The job as it was seen last (borrows until the next call of the source). */
 const struct wire_job_row *task_cluster_row(const struct task_cluster *cluster);
 
-/* Returns the exit code of an error that the source returned, after one line on stderr: `why`. */
-int task_cluster_explain(const struct task_cluster *cluster, const struct text *why);
+/* Returns the code of an error that the source returned, and makes `why` the connection's reason.
+ */
+int task_cluster_fail(const struct task_cluster *cluster, const struct text *why);
+
+/* Until when what follows is asked for and waited for. */
+void task_cluster_set_deadline(struct task_cluster *cluster, uint64_t deadline_us);
+
+/* A job that this one repeats, of which nothing is known any more; JOB_NONE. */
+job_id_t task_cluster_forgotten(const struct task_cluster *cluster);
 
 /* Accepts NULL. */
 void task_cluster_destroy(struct task_cluster **cluster);

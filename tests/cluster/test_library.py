@@ -1,4 +1,4 @@
-"""libconclave: its example, compiled against what `make install` puts there, linked both ways, on a real cluster."""
+"""libconclave: its examples and more, compiled against what `make install` puts there, linked both ways, on a real cluster."""
 import shlex
 import subprocess
 
@@ -7,7 +7,7 @@ import pytest
 from harness import BIN, ROOT, SANITIZED, clean_environment
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the library is linked with the programs' sanitizers")
-EXAMPLE = ROOT / "clients/library/example/example.c"
+EXAMPLES = ROOT / "clients/library/example"
 LIB = BIN.parent / "lib"
 
 
@@ -34,17 +34,23 @@ def install(tmp_path_factory):
     return root, flags
 
 
-@pytest.mark.parametrize("static", [False, True])
-def test_the_example_runs(cluster, installed, tmp_path, static):
+def build(source, installed, directory, static=False):
+    """Compiles a program with the library; returns it and what it needs in its environment."""
     root, flags = installed
-    program = tmp_path / "example"
+    program = directory / source.stem
     if static:  # the library alone: the others are shared, as programs have them
         words = [word if word != "-lconclave" else "-l:libconclave.a" for word in flags("--cflags", "--libs", "--static")]
     else:
         words = flags("--cflags", "--libs")
-    done = run("cc", "-Wall", "-Wextra", "-Werror", "-std=c99", EXAMPLE, "-o", program, *words)
+    done = run("cc", "-Wall", "-Wextra", "-Werror", "-std=c99", source, "-o", program, *words)
     assert done.returncode == 0, done.stderr
-    env = cluster.environment(**({} if static else {"LD_LIBRARY_PATH": str(root / "lib")}))
+    return program, {} if static else {"LD_LIBRARY_PATH": str(root / "lib")}
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_the_example_runs(cluster, installed, tmp_path, static):
+    program, more = build(EXAMPLES / "example.c", installed, tmp_path, static)
+    env = cluster.environment(**more)
     done = run(program, 20, env=env)
     assert (done.returncode, done.stdout, done.stderr) == (0, "2432902008176640000\ncolour red\n", "")
     if not static:
@@ -53,6 +59,32 @@ def test_the_example_runs(cluster, installed, tmp_path, static):
     assert done.returncode == 2 and done.stderr.startswith("example: usage: ")
     done = run(program, 5, env=env | {"CONCLAVE_BROKER": "127.0.0.1:1"})
     assert done.returncode == 3 and done.stderr.startswith("example: unreachable: no broker answers")
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_the_example_of_commands_runs(cluster, installed, tmp_path, static):
+    program, more = build(EXAMPLES / "map.c", installed, tmp_path, static)
+    env = cluster.environment(**more)
+    done = run(program, "echo {} | tr a-z A-Z", "one", "two", env=env)
+    assert (done.returncode, done.stdout) == (0, "ONE\nTWO\n"), done.stderr
+    assert sorted(done.stderr.splitlines()) == ["task 1 of 2: done (exit 0)", "task 2 of 2: done (exit 0)"]
+    done = run(program, "head -c 300000 /dev/zero | tr '\\0' {}", "x", env=env)
+    assert (done.returncode, done.stdout) == (0, "x" * 300000), done.stderr
+    done = run(program, "exit {}", "0", "3", env=env)
+    assert done.returncode == 1 and "task 2 of 2: failed (exit 3)" in done.stderr and "map: failed: job " in done.stderr, done.stderr
+    done = run(program, "true", env=env)
+    assert done.returncode == 2 and done.stderr == "map: usage: there are no inputs, and so no tasks\n"
+
+
+def test_what_the_examples_do_not_show(make_cluster, installed, tmp_path):
+    program, more = build(ROOT / "tests/cluster/library_calls.c", installed, tmp_path)
+    cluster = make_cluster()
+    cluster.start()
+    cluster.wait_healthy()
+    (tmp_path / "data").write_text("something", encoding="ascii")
+    done = run(program, env=cluster.environment(**more), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["waited", "read 9131 digits", "refused", "ran commands", "left", "3 nodes"]
 
 
 def test_the_header_is_cxx_too(tmp_path, installed):

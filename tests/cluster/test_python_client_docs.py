@@ -29,9 +29,10 @@ def test_the_examples_of_the_page(cluster, tmp_path, number):
     assert (done.stdout, done.returncode) == (printed, 0), done.stderr
 
 
-def test_the_page_shows_the_example_that_is_compiled():
-    shown = re.search(r"<!-- example.c -->\n```c\n(.*?)```", PAGE, re.S).group(1)
-    assert shown == (ROOT / "clients/library/example/example.c").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["example.c", "map.c"])
+def test_the_page_shows_the_example_that_is_compiled(name):
+    shown = re.search(rf"<!-- {name} -->\n```c\n(.*?)```", PAGE, re.S).group(1)
+    assert shown == (ROOT / "clients/library/example" / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not shutil.which("mypy"), reason="mypy is not installed")

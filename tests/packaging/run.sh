@@ -66,10 +66,11 @@ trap 'exit 143' INT TERM HUP
 # --- The cluster --------------------------------------------------------------------------------
 
 units='conclave-broker conclave-node@1 conclave-node@2 conclave-node@3'
-conclave() {
+as_conclave() {
     there setpriv --reuid conclave --regid conclave --clear-groups env CONCLAVE_TIMEOUT=30s \
-        CONCLAVE_ACCESS=/var/lib/conclave/access.json conclave "$@"
+        CONCLAVE_ACCESS=/var/lib/conclave/access.json "$@"
 }
+conclave() { as_conclave conclave "$@"; }
 healthy() { conclave check >>"$work/log" 2>&1; }
 active() {
     # shellcheck disable=SC2086
@@ -161,10 +162,10 @@ install_it() {
         gcc libc6-dev pkgconf >>"$work/log" 2>&1 || die "apt-get install fails for the libraries"
     umount "$root/proc"
     is "$(here python3 -c 'import conclave; print(conclave.__name__)')" conclave "python3 imports conclave"
+    cp clients/library/example/map.c "$root/opt/map.c"
     # shellcheck disable=SC2016
-    is "$(echo '#include <conclave.h>
-int main(void) { return 0; }' | here sh -c 'gcc -x c - $(pkg-config --cflags --libs conclave) -Wl,--no-as-needed -o /tmp/a && /tmp/a; echo $?')" \
-        0 "a program is compiled with libconclave, and starts"
+    is "$(here sh -c 'gcc -Wall -Werror /opt/map.c $(pkg-config --cflags --libs conclave) -o /opt/map && { /opt/map; echo $?; } 2>&1' | tail -n 1)" \
+        2 "an example of libconclave is compiled, and starts"
     is "$(here stat -c '%a %U %n' /var/lib/conclave /var/spool/conclave | tr '\n' ' ')" \
         "700 conclave /var/lib/conclave 711 conclave /var/spool/conclave " "directories are there, and closed"
 }
@@ -218,6 +219,7 @@ use_it() {
         "commands run as conclave-run, without any capability"
     is "$(conclave map --sh 'cat /var/lib/conclave/access.json; ls /var/lib/conclave; touch /usr/x; echo {}' ::: a 2>/dev/null)" a \
         "a command reads neither keys nor data, and writes nothing of the system (its own output alone)"
+    is "$(as_conclave /opt/map 'echo {} | tr a-z A-Z' one 2>>"$work/log" | tail -n 1)" ONE "that example runs a command on the cluster"
     if there grep -rqs '"secret"' /var/spool/conclave; then bad "a key lies in the scratch directory"; else ok "no key lies in the scratch directory"; fi
     is "$(capabilities conclave-broker)" 0000000000000000 "a broker has no capabilities"
     is "$(there systemctl show -P User conclave-node@1)" conclave "a node does not run as root"
@@ -241,7 +243,7 @@ replace_it() {
     there systemctl start $units
     until_true 30 healthy || die "not healthy after a stop of all"
     is "$(conclave kv get greeting --node 2)" hello "the value is still there"
-    is "$(conclave job list --json | grep -o '"state": *"done"' | wc -l)" 3 "and so are three finished jobs"
+    is "$(conclave job list --json | grep -o '"state": *"done"' | wc -l)" 4 "and so are four finished jobs"
 }
 
 remove_it() {

@@ -108,7 +108,7 @@ def main():
             n = type_all(page, Shell(None if words else directory, environment, words or BASH))
         except AssertionError as fault:
             sys.exit(str(fault))
-    print(f"{page}: {n} commands print what stands there")
+    print(f"{page}: what stands there is what {n} commands print")
 
 
 if __name__ == "__main__":

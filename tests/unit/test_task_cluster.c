@@ -14,7 +14,7 @@
 
 #include "clients/ask/interrupt.h"
 #include "clients/map/outputs.h"
-#include "clients/map/task_cluster.h"
+#include "clients/map/task_cluster_told.h"
 #include "shared/base/task_row.h"
 #include "shared/bus/bus.h"
 
@@ -302,7 +302,7 @@ static void segments_are_read_once_while_the_job_runs(void **state)
     struct outputs outputs = {.streams = {true, true}, .wait = true};
     begin((struct fake_job){.id = JOB, .order = {3, 1, 4, 2}, .failed = 4}, (struct fake_job){0});
     start();
-    assert_int_equal(task_cluster_open(&cli, JOB, &wants_both, &cluster), EXIT_OK);
+    assert_int_equal(task_cluster_open_told(&cli, JOB, &wants_both, &cluster), EXIT_OK);
     char *text = write_all(cluster, &outputs, OK);
     assert_string_equal(text, "7.1\ne1\n7.2\ne2\n7.3\ne3\n7.4\ne4\n");
     free(text);
@@ -324,7 +324,7 @@ static void nothing_is_lost_that_ends_between_two_questions(void **state)
     begin((struct fake_job){.id = JOB, .order = {1, 2, 3, 4}}, (struct fake_job){0});
     broker.hurries = true;
     start();
-    assert_int_equal(task_cluster_open(&cli, JOB, &wants_both, &cluster), EXIT_OK);
+    assert_int_equal(task_cluster_open_told(&cli, JOB, &wants_both, &cluster), EXIT_OK);
     char *text = write_all(cluster, &outputs, OK);
     assert_string_equal(text, "7.1\n7.2\n7.3\n7.4\n");
     free(text);
@@ -341,7 +341,7 @@ static void what_did_not_end_has_its_state(void **state)
     begin((struct fake_job){.id = JOB, .order = {2}, .ended = 1, .running = true},
           (struct fake_job){0});
     start();
-    assert_int_equal(task_cluster_open(&cli, JOB, &wants_both, &cluster), EXIT_OK);
+    assert_int_equal(task_cluster_open_told(&cli, JOB, &wants_both, &cluster), EXIT_OK);
     const struct task_source *source = task_cluster_source(cluster);
     assert_int_equal(source->total, TASKS_OF_JOB);
     assert_int_equal(source->get(source->context, 1, &view, &why), OK);
@@ -371,13 +371,13 @@ static void a_retry_is_merged_with_what_it_repeats(void **state)
                                  .inherited = 1u << 1 | 1u << 3 | 1u << 4};
     begin(job, parent);
     start();
-    assert_int_equal(task_cluster_open(&cli, JOB, &wants, &cluster), EXIT_OK);
+    assert_int_equal(task_cluster_open_told(&cli, JOB, &wants, &cluster), EXIT_OK);
     char *text = write_all(cluster, &outputs, OK);
     assert_string_equal(text, "7.2\n");
     free(text);
     task_cluster_destroy(&cluster);
     wants.merged = true;
-    assert_int_equal(task_cluster_open(&cli, JOB, &wants, &cluster), EXIT_OK);
+    assert_int_equal(task_cluster_open_told(&cli, JOB, &wants, &cluster), EXIT_OK);
     text = write_all(cluster, &outputs, OK);
     assert_string_equal(text, "5.1\n7.2\n5.3\n5.4\n");
     free(text);
@@ -386,7 +386,7 @@ static void a_retry_is_merged_with_what_it_repeats(void **state)
     /* What is forgotten is gone, and no error. */
     begin(job, (struct fake_job){0});
     start();
-    assert_int_equal(task_cluster_open(&cli, JOB, &wants, &cluster), EXIT_OK);
+    assert_int_equal(task_cluster_open_told(&cli, JOB, &wants, &cluster), EXIT_OK);
     text = write_all(cluster, &outputs, OK);
     assert_string_equal(text, "7.2\n");
     free(text);
@@ -397,7 +397,7 @@ static void a_retry_is_merged_with_what_it_repeats(void **state)
 static int open_wrong(struct task_cluster **cluster)
 {
     start();
-    int code = task_cluster_open(&cli, JOB, &wants_both, cluster);
+    int code = task_cluster_open_told(&cli, JOB, &wants_both, cluster);
     task_cluster_destroy(cluster);
     end();
     return code;

@@ -1,0 +1,59 @@
+#include "clients/ask/result.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "shared/base/hash.h"
+
+int result_chunk(struct conclave *cluster, const struct wire_job_row *row, uint64_t offset,
+                 struct message **answer, struct slice *out)
+{
+    struct message *request = message_new(MESSAGE_RESULT_GET);
+    request->as.result_get.job = row->job;
+    request->as.result_get.offset = offset;
+    int code = connection_ask(cluster, request, MESSAGE_RESULT_CHUNK, answer);
+    if (code)
+        return code;
+    const struct wire_result_chunk *chunk = &(*answer)->as.result_chunk;
+    const struct blob *bytes = message_frame(*answer, 1);
+    if (bytes && bytes->len && chunk->offset == offset && chunk->total == row->digits &&
+        bytes->len <= row->digits - offset) {
+        *out = (struct slice){bytes->at, bytes->len};
+        return EXIT_OK;
+    }
+    code = connection_fail(cluster, EXIT_FAILED,
+                           "a part of the result does not fit: %" PRIu64 " digits in all, %" PRIu64
+                           " expected",
+                           chunk->total, row->digits);
+    message_drop(answer);
+    return code;
+}
+
+int result_each(struct conclave *cluster, const struct wire_job_row *row,
+                int (*take)(void *context, struct slice bytes), void *context)
+{
+    struct hash_stream hash;
+    uint8_t got[HASH_BYTES];
+    uint64_t offset = row->text.len; /* a short one came with the row */
+    hash_begin(&hash);
+    hash_add(&hash, row->text.at, row->text.len);
+    int code = row->text.len ? take(context, row->text) : EXIT_OK;
+    while (!code && offset < row->digits) {
+        struct message *answer = NULL;
+        struct slice bytes;
+        code = result_chunk(cluster, row, offset, &answer, &bytes);
+        if (!code) {
+            hash_add(&hash, bytes.at, bytes.len);
+            offset += bytes.len;
+            code = take(context, bytes);
+        }
+        message_drop(&answer);
+    }
+    if (code)
+        return code;
+    hash_end(&hash, got);
+    if (row->sha256.len != HASH_BYTES || memcmp(got, row->sha256.at, HASH_BYTES))
+        return connection_fail(cluster, EXIT_FAILED,
+                               "the result does not match its SHA-256: do not use it");
+    return EXIT_OK;
+}
