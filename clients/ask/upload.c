@@ -86,10 +86,11 @@ static int compare(const struct upload *upload)
     if (row->len == content->len && row->bytes == bytes)
         return EXIT_OK;
     stored_text(row->sha256, at);
-    return cli_fail(EXIT_FAILED,
-                    "%s was begun in other segments, by another release; `conclave value rm %s`, "
-                    "then try again",
-                    at, at);
+    return cli_fail(
+        EXIT_FAILED,
+        "%s was started with other segments, by another release; `conclave value rm %s`, "
+        "then try again",
+        at, at);
 }
 
 static int begin(struct upload *upload)
