@@ -170,7 +170,8 @@ static int complain_of_name(const struct option_spec *specs, const char *word, s
         if (!longer && shortens(word + 2, len, specs->name))
             longer = specs->name;
     }
-    near = near ? near : longer;
+    bool begins = longer && !memcmp(longer, word + 2, len);
+    near = begins || !near ? longer : near;
     text_escape(shown, sizeof shown, slice_of(word));
     if (near)
         text_format(why, TEXT_MAX, "unknown option '%s'; did you mean --%s?", shown, near);
