@@ -494,6 +494,7 @@ def test_a_reader_goes_on_where_it_was(cluster, web):
     second.close()
 
 
+@pytest.mark.alone
 def test_a_stream_outlives_the_coordinator(make_cluster):
     """kill -9 while a stream is open: it stays open, and tells of the next one within a second."""
     cluster = make_cluster(nodes=5).start()
