@@ -85,7 +85,7 @@ static int read_file(struct list *list, const char *path)
     if (!*path)
         return cli_fail(EXIT_USAGE, "@ is followed by the name of a file, or by - for stdin");
     if (!strcmp(path, "-") && list->read_stdin)
-        return cli_fail(EXIT_USAGE, "@- is there twice; stdin can be read once");
+        return cli_fail(EXIT_USAGE, "@- is given twice; stdin can be read only once");
     list->read_stdin = list->read_stdin || !strcmp(path, "-");
     return source_open(&source, path, why) ? cli_fail(EXIT_USAGE, "%s", why)
                                            : read_source(list, &source);

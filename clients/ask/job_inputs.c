@@ -157,7 +157,7 @@ int job_inputs_read(struct cli *cli, struct job_inputs *inputs)
             for (size_t j = 0; j < inputs->at[i].n_words; j++)
                 n += is_stdin(inputs->at[i].words[j]);
         if (n > 1)
-            return cli_fail(EXIT_USAGE, "@- is there twice; stdin can be read once");
+            return cli_fail(EXIT_USAGE, "@- is given twice; stdin can be read only once");
     }
     for (size_t i = 0; i < INPUTS_MAX; i++)
         inputs->at[i].numbers.content.spool.fd = -1;

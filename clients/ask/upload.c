@@ -88,7 +88,7 @@ static int compare(const struct upload *upload)
     stored_text(row->sha256, at);
     return connection_fail(
         upload->cluster, EXIT_FAILED,
-        "%s was begun in other segments, by another release; `conclave value rm %s`, "
+        "%s was started with other segments, by another release; `conclave value rm %s`, "
         "then try again",
         at, at);
 }

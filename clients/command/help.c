@@ -195,6 +195,13 @@ int help_unknown(int n_words, char **words)
     text_format(given, sizeof given, "%s%s%s", words[0], family ? " " : "", family ? words[1] : "");
     struct slice near = nearest_command(slice_of(given), family ? words[0] : NULL);
     text_escape(shown, sizeof shown, slice_of(given));
+    if (words[0][0] == '-')
+        return cli_fail(EXIT_USAGE,
+                        "unknown option '%s'; --help lists commands, --version shows the version",
+                        shown);
+    if (kind_find(slice_of(words[0])))
+        return cli_fail(EXIT_USAGE, "there is no command '%s'; did you mean `conclave submit %s`?",
+                        shown, shown);
     if (near.len)
         return cli_fail(EXIT_USAGE, "there is no command '%s'; did you mean `conclave %.*s`?",
                         shown, (int)near.len, (const char *)near.at);

@@ -31,7 +31,8 @@ static struct {
 const struct option_spec job_show_options[] = {
     {"ops", OPTION_FLAG, &options.ops, 0, 0, NULL,
      "list every operation, with its node and its attempt"},
-    {"timing", OPTION_FLAG, &options.timing, 0, 0, NULL, "tell where the job's time went, or goes"},
+    {"timing", OPTION_FLAG, &options.timing, 0, 0, NULL,
+     "show where the job's time went, or is going"},
     {0}};
 
 const struct option_spec job_output_options[] = {

@@ -111,7 +111,10 @@ int keys_add_run(struct cli *cli, int n_words, char **words)
     int code = one_name(n_words);
     if (code)
         return code;
-    if (!options.role || role_parse(slice_of(options.role), &role))
+    if (!options.role)
+        return cli_fail(EXIT_USAGE, "--role is needed: admin, submit, commands, monitor, node or "
+                                    "broker; `conclave keys add alice --role submit`");
+    if (role_parse(slice_of(options.role), &role))
         return cli_fail(EXIT_USAGE,
                         "--role takes admin, submit, commands, monitor, node or broker");
     bool runs;

@@ -217,8 +217,8 @@ static void print_jobs(const struct store_found *chosen)
 {
     const json_t *ids = json_object_get(chosen->about, "job_ids");
     size_t n = json_array_size(ids), first = n > JOBS_SHOWN ? n - JOBS_SHOWN : 0;
-    printf("node %" PRIu64 " has %" PRIu64 " jobs, %" PRIu64 " of them finished%s", chosen->node,
-           chosen->jobs, chosen->finished, n ? ":" : "");
+    printf("node %" PRIu64 " has %" PRIu64 " job%s, of which %" PRIu64 " finished%s", chosen->node,
+           chosen->jobs, chosen->jobs == 1 ? "" : "s", chosen->finished, n ? ":" : "");
     for (size_t i = first; i < n; i++)
         printf("%s %s", i == first && first ? " ..." : "",
                json_string_value(json_array_get(ids, i)));
@@ -340,8 +340,8 @@ static int report(struct cli *cli, struct recovery *recovery)
                                       after.cluster_id, "from", (int)after.node, "stores",
                                       stores_json(recovery), "lost", recovery->lost));
     else
-        printf("the cluster is %.*s now, in term %" PRIu64 ", with all that node %" PRIu64
-               " had; disks that were not named here are refused by it\n",
+        printf("the cluster is now %.*s, in term %" PRIu64 ", with all that node %" PRIu64
+               " had; it refuses disks that were not named here\n",
                SHORT_ID, after.cluster_id, after.term, after.node);
     store_clear(&after);
     return EXIT_OK;

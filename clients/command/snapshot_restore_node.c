@@ -130,6 +130,11 @@ static void say_sum(struct node_restore *it)
 
 /* --- transfers since the cut --- */
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 /* The last number that the lost ledger had given to a transfer to that node at the cut. */
 static uint64_t last_at_cut(const struct snapshot_model *model, uint64_t from, uint64_t to)
 {
@@ -153,10 +158,9 @@ static void say_sent(struct node_restore *it, uint64_t to)
                      to, it->id);
     else if (upto > last)
         cli_add_line(it->notes,
-                     "counted twice: %" PRIu64 " messages that node %" PRIu64
-                     " sent to node %" PRIu64
-                     " after the cut and that are applied there; their amounts are not known",
-                     upto - last, it->id, to);
+                     "counted twice: %" PRIu64 " message%s from node %" PRIu64 " to node %" PRIu64
+                     ", sent after the cut and applied there; amounts are not known",
+                     upto - last, plural(upto - last), it->id, to);
 }
 
 static void say_received(struct node_restore *it, uint64_t from)
@@ -173,10 +177,10 @@ static void say_received(struct node_restore *it, uint64_t from)
     else if (last > before + pending)
         cli_add_line(
             it->notes,
-            "missing: %" PRIu64 " messages from node %" PRIu64 " to node %" PRIu64
-            " that arrived after the cut, but for transfers that came back; their amounts are not "
+            "missing: %" PRIu64 " message%s from node %" PRIu64 " to node %" PRIu64
+            " that arrived after the cut, except for transfers that came back; amounts are not "
             "known",
-            last - pending - before, from, it->id);
+            last - pending - before, plural(last - pending - before), from, it->id);
 }
 
 /* Keeps in the outbox what must be sent again, numbered from 1: the ledger gets a new name. */
@@ -209,21 +213,22 @@ static void settle(struct node_restore *it)
     node->applied.n = 0;
     if (it->resent)
         cli_add_line(it->notes,
-                     "sent again: %" PRIu64 " messages, of %" PRIu64 ", that never arrived",
-                     it->resent, it->resent_amount);
+                     "sent again: %" PRIu64 " message%s, of %" PRIu64 ", that never arrived",
+                     it->resent, plural(it->resent), it->resent_amount);
     if (unknown)
         cli_add_line(it->notes,
-                     "not sent again: %" PRIu64 " messages, of %" PRIu64
-                     ", of which it is not known whether they arrived",
-                     unknown, unknown_amount);
+                     "not sent again: %" PRIu64 " message%s, of %" PRIu64
+                     ", because it is not known whether they arrived",
+                     unknown, plural(unknown), unknown_amount);
 }
 
 static void examine(struct node_restore *it)
 {
     const struct model_node *node = &it->model->nodes[it->id];
     cli_add_line(it->notes,
-                 "put back: %zu accounts with %" PRIu64 " and %zu values of node %" PRIu64,
-                 node->accounts.n, accounts_at_cut(node), node->pairs.n, it->id);
+                 "put back: %zu account%s with %" PRIu64 " and %zu value%s of node %" PRIu64,
+                 node->accounts.n, plural(node->accounts.n), accounts_at_cut(node), node->pairs.n,
+                 plural(node->pairs.n), it->id);
     for (uint64_t id = 1; id <= it->model->n_nodes; id++) {
         if (id == it->id)
             continue;

@@ -105,6 +105,8 @@ static _Noreturn void become(const struct child *child, char **table, int log, p
     const int *streams = child->streams ? child->streams : usual;
     for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
         dup2(streams[i] >= 0 ? streams[i] : nothing, i);
+    if (child->streams && streams[STDERR_FILENO + 1] >= 0)
+        dup2(streams[STDERR_FILENO + 1], STDERR_FILENO + 1);
     execve(child->program, child->args, table);
     _exit(EXIT_NO_EXEC);
 }

@@ -18,6 +18,8 @@
 #define CHILD_SETTLED_US   (3 * SECOND_US)
 #define CHILD_START_MAX_US (60 * SECOND_US)
 
+#define CHILD_STREAMS 4 /* stdin, stdout, stderr, and one more file */
+
 struct child {
     char name[32];
     char program[LOCAL_PATH_MAX];
@@ -25,17 +27,18 @@ struct child {
                                  nowhere */
     char *args[CHILD_ARGS_MAX]; /* owned; ended by NULL */
     size_t n_args;
-    pid_t pid;              /* 0: not running */
-    uint64_t started_us;    /* when it was last started */
-    uint64_t due_us;        /* when to start it */
-    uint64_t backoff_ms;    /* before the next start */
-    uint64_t failing_us;    /* how long it ran until it could not start; 0: it was something else */
-    off_t log_from;         /* where its present life begins in the log */
-    uint32_t node;          /* its id, 0: it is no node */
-    bool quiet;             /* without a log: stdout goes nowhere, too */
-    const int *streams;     /* borrowed: its stdin, stdout and stderr, instead of all that; NULL */
-    int exit_code;          /* of its last end; -1: none, or a signal */
-    unsigned tries;         /* ends in a row without a life that lasted between them */
+    pid_t pid;           /* 0: not running */
+    uint64_t started_us; /* when it was last started */
+    uint64_t due_us;     /* when to start it */
+    uint64_t backoff_ms; /* before the next start */
+    uint64_t failing_us; /* how long it ran until it could not start; 0: it was something else */
+    off_t log_from;      /* where its present life begins in the log */
+    uint32_t node;       /* its id, 0: it is no node */
+    bool quiet;          /* without a log: stdout goes nowhere, too */
+    const int *streams;  /* borrowed: its first CHILD_STREAMS descriptors, instead of all that: -1
+                            is nothing; NULL */
+    int exit_code;       /* of its last end; -1: none, or a signal */
+    unsigned tries;      /* ends in a row without a life that lasted between them */
     char trouble[TEXT_MAX]; /* why it does not run, in one line; empty: all is well */
 };
 
@@ -56,8 +59,8 @@ void child_ended(struct child *child, int status, uint64_t now_us);
 /* Notes that it could not be started, for the reason errno. */
 void child_not_started(struct child *child, uint64_t now_us);
 
-/* Forgets its trouble once it has run for so long that it has started. Returns how long until then, 0: it has
- * just been forgotten, UINT64_MAX: it is not running, or has no trouble. */
+/* Forgets its trouble once it has run for so long that it has started. Returns how long until then,
+ * 0: it has just been forgotten, UINT64_MAX: it is not running, or has no trouble. */
 uint64_t child_settle(struct child *child, uint64_t now_us);
 
 void child_clear(struct child *child);

@@ -140,7 +140,7 @@ int bundle_file(struct bundle_reader *reader, const struct bundle_fetch *from, u
         return complain(why, "it has no such file");
     const struct bundle_file *it = &reader->files[file];
     if (it->path.len > TASK_PATH_MAX || memchr(it->path.at, '\0', it->path.len))
-        return complain(why, "the path of a file is none");
+        return complain(why, "the path of a file is not valid");
     *out = (struct task_source_file){.len = it->len, .executable = it->executable};
     slice_copy(out->path, it->path);
     memcpy(out->sha256, it->sha256, HASH_BYTES);

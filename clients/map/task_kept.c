@@ -242,7 +242,8 @@ int task_kept_bundle(struct task_kept *kept, uint64_t task, struct task_bundle *
                      struct text *why)
 {
     uint64_t place = find(kept, task);
-    int error = place ? read_row(kept, place, why) : complain(why, "nothing was told of a task");
+    int error =
+        place ? read_row(kept, place, why) : complain(why, "the details of a task are missing");
     *out = error ? (struct task_bundle){0} : kept->row.bundle;
     return error;
 }
@@ -251,7 +252,8 @@ int task_kept_read(struct task_kept *kept, uint64_t task, enum task_stream_kind 
                    uint64_t offset, uint8_t *at, size_t len, struct text *why)
 {
     uint64_t place = find(kept, task);
-    int error = place ? read_row(kept, place, why) : complain(why, "nothing was told of a task");
+    int error =
+        place ? read_row(kept, place, why) : complain(why, "the details of a task are missing");
     if (error)
         return error;
     struct slice bytes = kind == TASK_STDOUT ? kept->row.out.at : kept->row.err.at;

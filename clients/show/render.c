@@ -79,6 +79,23 @@ json_t *render_job(const struct wire_job_row *row)
     return job;
 }
 
+/* Cumulative counts, as Prometheus has them. */
+static json_t *render_syncs(struct slice bytes)
+{
+    struct histogram syncs;
+    uint64_t seen = 0;
+    char bound[24];
+    if (!histogram_unpack(bytes, &syncs))
+        return json_null();
+    json_t *within = json_object();
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS - 1; i++) {
+        text_format(bound, sizeof bound, "%" PRIu64, histogram_bound_us(i));
+        json_object_set_new(within, bound, count(seen += syncs.counts[i]));
+    }
+    return json_pack("{s:o, s:o, s:o}", "count", count(histogram_count(&syncs)), "sum_us",
+                     count(syncs.sum_us), "within_us", within);
+}
+
 json_t *render_node(const struct wire_node_row *row)
 {
     json_t *node = json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "id", count(row->node), "host",
@@ -113,6 +130,7 @@ json_t *render_node(const struct wire_node_row *row)
     json_object_set_new(node, "slots_used", count(row->slots_used));
     json_object_set_new(node, "behind_ms", count(row->behind_ms));
     json_object_set_new(node, "stalled_ms", count(row->stalled_ms));
+    json_object_set_new(node, "fsync", render_syncs(row->syncs));
     json_object_set_new(node, "refusal", render_text(row->refusal));
     json_object_set_new(node, "version", render_text(row->version));
     return node;

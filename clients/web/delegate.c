@@ -21,7 +21,7 @@
 struct delegate {
     struct request *request;
     struct child child;
-    int in, out, err; /* -1: closed, or none */
+    int in[DELEGATE_FILES], out, err; /* -1: closed, or none */
     const char *type;
     unsigned status;
     uint64_t deadline_us;
@@ -51,7 +51,8 @@ static void delegate_free(void *own)
         kill(delegate->child.pid, SIGKILL);
         waitpid(delegate->child.pid, NULL, 0);
     }
-    close_fd(&delegate->in);
+    for (int i = 0; i < DELEGATE_FILES; i++)
+        close_fd(&delegate->in[i]);
     close_fd(&delegate->out);
     close_fd(&delegate->err);
     child_clear(&delegate->child);
@@ -88,7 +89,7 @@ struct child *delegate_begin(struct request *request)
     }
     struct delegate *delegate = mem_new(1, sizeof *delegate);
     *delegate = (struct delegate){.request = request,
-                                  .in = -1,
+                                  .in = {-1, -1},
                                   .out = -1,
                                   .err = -1,
                                   .bytes = mem_new(WEB_DELEGATE_BYTES, 1),
@@ -110,12 +111,13 @@ static void out_of_files(struct request *request)
                   "a process of its own cannot be started for this: %s", strerror(errno));
 }
 
-void delegate_feed(struct request *request, const char *at, size_t len)
+void delegate_feed(struct request *request, enum delegate_file file, const char *at, size_t len)
 {
     struct delegate *delegate = request->own;
-    delegate->in = memfd_create("stdin", MFD_CLOEXEC);
-    if (delegate->in < 0 || write(delegate->in, at, len) != (ssize_t)len ||
-        lseek(delegate->in, 0, SEEK_SET))
+    int fd = memfd_create("input", MFD_CLOEXEC);
+    delegate->in[file] = fd;
+    if (!request->response &&
+        (fd < 0 || write(fd, at, len) != (ssize_t)len || lseek(fd, 0, SEEK_SET)))
         out_of_files(request);
 }
 
@@ -133,13 +135,15 @@ void delegate_start(struct request *request, unsigned status, const char *type)
                 !fcntl(err[0], F_SETFL, O_NONBLOCK);
     delegate->out = out[0];
     delegate->err = err[0];
-    const int streams[] = {delegate->in, out[1], err[1]};
+    const int streams[CHILD_STREAMS] = {delegate->in[DELEGATE_STDIN], out[1], err[1],
+                                        delegate->in[DELEGATE_FILE]};
     delegate->child.streams = streams;
     good = good && !child_start(&delegate->child, clock_now_us());
     delegate->child.streams = NULL;
     close_fd(&out[1]);
     close_fd(&err[1]);
-    close_fd(&delegate->in);
+    for (int i = 0; i < DELEGATE_FILES; i++)
+        close_fd(&delegate->in[i]);
     if (!good)
         out_of_files(request);
 }

@@ -1,8 +1,8 @@
-/* command.h - answers that a command of this program makes, in a process of its own: what it reads
+/* delegate.h - answers that a command of this program makes, in a process of its own: what it reads
  * from the cluster, piece by piece, for as long as it takes, holds nobody up here, and its memory
  * and its faults are not ours.
  *
- *   delegate_begin() ... command_add() ... delegate_start() --first bytes--> the answer begins
+ *   delegate_begin() ... child_add() ... delegate_start() --first bytes--> the answer begins
  *                                                \--an end without any--> the answer, or its error
  *
  * A reader that goes away ends it, and so does WEB_DELEGATE_US without a word. Of what comes from
@@ -23,8 +23,10 @@ struct delegate;
  * child_add(). NULL after an answer: too many run. The request owns it. */
 struct child *delegate_begin(struct request *request);
 
-/* What it reads from its stdin, before it starts (copies). */
-void delegate_feed(struct request *request, const char *at, size_t len);
+/* What it reads from its stdin, or from the file DELEGATE_MORE, before it starts (copies). */
+enum delegate_file { DELEGATE_STDIN, DELEGATE_FILE, DELEGATE_FILES };
+#define DELEGATE_MORE "/dev/fd/3"
+void delegate_feed(struct request *request, enum delegate_file file, const char *at, size_t len);
 
 /* Starts it. Its stdout is the answer, of that type and status; when it fails before, its error. */
 void delegate_start(struct request *request, unsigned status, const char *type);

@@ -139,18 +139,23 @@ static void head(FILE *out, const char *name, const char *type, const char *help
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+static void number(FILE *out, uint64_t figure, enum unit unit)
+{
+    if (unit == ONE_OR_MORE && !figure)
+        figure = 1; /* an earlier release says nothing of it */
+    if (unit == MILLISECONDS)
+        fprintf(out, " %" PRIu64 ".%03" PRIu64 "\n", figure / 1000, figure % 1000);
+    else if (unit == MICROSECONDS)
+        fprintf(out, " %" PRIu64 ".%06" PRIu64 "\n", figure / SECOND_US, figure % SECOND_US);
+    else
+        fprintf(out, " %" PRIu64 "\n", figure);
+}
+
 static void value(FILE *out, const struct series *series, const void *row)
 {
     const void *at = (const char *)row + series->offset;
-    uint64_t number = series->unit == YES_OR_NO ? *(const bool *)at : *(const uint64_t *)at;
-    if (series->unit == ONE_OR_MORE && !number)
-        number = 1; /* an earlier release says nothing of it */
-    if (series->unit == MILLISECONDS)
-        fprintf(out, " %" PRIu64 ".%03" PRIu64 "\n", number / 1000, number % 1000);
-    else if (series->unit == MICROSECONDS)
-        fprintf(out, " %" PRIu64 ".%06" PRIu64 "\n", number / SECOND_US, number % SECOND_US);
-    else
-        fprintf(out, " %" PRIu64 "\n", number);
+    number(out, series->unit == YES_OR_NO ? *(const bool *)at : *(const uint64_t *)at,
+           series->unit);
 }
 
 /* A label's value: what strangers send is printable ASCII already, with its backslashes. */
@@ -206,6 +211,29 @@ static void write_nodes(const struct wire_node_row *rows, size_t n, FILE *out)
         fprintf(out, "\",version=\"");
         label(out, text_escape(version, sizeof version, rows[at].version));
         fprintf(out, "\"} 1\n");
+    }
+}
+
+/* A bucket counts all that took no longer than its bound. */
+static void write_syncs(const struct wire_node_row *rows, size_t n, FILE *out)
+{
+    static const char name[] = "conclave_node_fsync_duration_seconds";
+    struct histogram syncs;
+    head(out, name, "histogram",
+         "How long commits of the log, and syncs of files with values, took the node's disk.");
+    for (size_t at = 0; at < n; at++) {
+        uint64_t node = rows[at].node, seen = 0;
+        if (!histogram_unpack(rows[at].syncs, &syncs))
+            continue;
+        for (size_t i = 0; i < HISTOGRAM_BUCKETS - 1; i++) {
+            fprintf(out, "%s_bucket{node=\"%" PRIu64 "\",le=\"%g\"} %" PRIu64 "\n", name, node,
+                    (double)histogram_bound_us(i) / SECOND_US, seen += syncs.counts[i]);
+        }
+        seen += syncs.counts[HISTOGRAM_BUCKETS - 1];
+        fprintf(out, "%s_bucket{node=\"%" PRIu64 "\",le=\"+Inf\"} %" PRIu64 "\n", name, node, seen);
+        fprintf(out, "%s_sum{node=\"%" PRIu64 "\"}", name, node);
+        number(out, syncs.sum_us, MICROSECONDS);
+        fprintf(out, "%s_count{node=\"%" PRIu64 "\"} %" PRIu64 "\n", name, node, seen);
     }
 }
 
@@ -299,8 +327,10 @@ void metrics_write(const struct metrics_source *source, FILE *out)
         write_status(status, out);
     one(out, "conclave_coordinator", "gauge", "The node that coordinates; 0: none.",
         status ? status->coordinator : 0);
-    if (cluster_nodes(source->view, &rows, &n))
+    if (cluster_nodes(source->view, &rows, &n)) {
         write_nodes(rows, n, out);
+        write_syncs(rows, n, out);
+    }
     write_brokers(source, out);
     if (source->subscribed)
         write_feed(source->events, out);

@@ -15,6 +15,9 @@
  * token has a body read. */
 #define WEB_BODY_BYTES (1024 * 1024)
 
+/* Results of jobs and stored values that a job over HTTP is over: words of a command. */
+#define WEB_REFERENCES_MAX 16
+
 /* Within so long a request must have arrived, byte by byte or not: people's networks are faster. */
 #define WEB_REQUEST_US (10 * SECOND_US)
 

@@ -398,6 +398,8 @@ struct node_outputs node_step(struct node *node, const struct event *event)
     node->step.refused = event->refused;
     node->service.turn = event->turn;
     node->service.starved_us = event->starved_us;
+    if (event->syncs)
+        node->service.syncs = *event->syncs;
     health_note(&node->raft, event);
     check_lateness(node);
     node_settle(node);

@@ -11,6 +11,7 @@
 #include "nodes/io/disk_internal.h"
 #include "nodes/io/logger.h"
 #include "shared/base/bytes.h"
+#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
 #include "shared/base/memory.h"
@@ -55,9 +56,11 @@ void disk_commit(struct disk *disk)
 {
     MDB_txn *txn = disk->txn;
     disk->txn = NULL;
+    uint64_t since_us = clock_now_us();
     int number = mdb_txn_commit(txn);
     if (number)
         disk_fail(disk, "commit", number);
+    disk_waited(disk, since_us);
 }
 
 static void put(struct disk *disk, MDB_dbi dbi, const void *key, size_t key_len, const void *at,

@@ -11,6 +11,7 @@
 #define CONCLAVE_IO_DISK_H
 
 #include "nodes/core/node.h"
+#include "shared/base/histogram.h"
 #include "shared/base/text.h"
 
 #define DISK_PATH_MAX 4096
@@ -126,6 +127,9 @@ void disk_working(struct disk *disk, bool working);
  * values that it has written so far. */
 uint64_t disk_busy_us(const struct disk *disk, uint64_t now_us);
 uint64_t disk_written_bytes(const struct disk *disk);
+
+/* For any thread: how long each commit, fsync and fdatasync took since the store was opened. */
+void disk_sync_times(const struct disk *disk, struct histogram *out);
 
 /* Extends the reserve on disk that writes of terms, votes and what was promised can fall back on.
  * ERR_FULL: there is no room for it; what is there of it remains. Outside of a transaction. */

@@ -27,11 +27,19 @@ struct disk {
     uint64_t room_bytes;                              /* of data.mdb that are allocated on disk */
     MDB_txn *txn;                                     /* between disk_begin() and disk_commit() */
     _Atomic uint64_t working_since_us, written_bytes; /* read by the loop's thread */
-    struct map spilled;                               /* (job, op) -> struct spilled */
+    /* How long it waited for the disk so far, as a histogram: read by the loop's thread, too. */
+    _Atomic uint64_t sync_counts[HISTOGRAM_BUCKETS], sync_sum_us;
+    struct map spilled; /* (job, op) -> struct spilled */
 };
 
 /* Ends the process with one line that names the file. */
 _Noreturn void disk_fail(const struct disk *disk, const char *doing, int number);
+
+/* Makes a file (fdatasync), or a directory (fsync), durable where the store promises that; an
+ * errno, or 0. Counts how long it took, as disk_waited() does for what has begun at `since_us`:
+ * disk_busy.c. */
+int disk_sync(struct disk *disk, int (*sync)(int fd), int fd);
+void disk_waited(struct disk *disk, uint64_t since_us);
 
 /* The log: disk_log.c. The first three are for within a transaction. */
 void disk_put_entry(struct disk *disk, const struct write *write);

@@ -175,7 +175,6 @@ int disk_keep_spilled(struct disk *disk, struct value_id id)
 {
     const struct spilled *it = find(disk, id);
     char from[DISK_VALUE_NAME_MAX], to[DISK_VALUE_NAME_MAX];
-    bool durable = disk->durability == DURABILITY_FSYNC;
     int fd, error = open_file(disk, id, it, &fd);
     if (error || it->len <= VALUE_INLINE_MAX_BYTES) {
         if (fd >= 0)
@@ -184,13 +183,13 @@ int disk_keep_spilled(struct disk *disk, struct value_id id)
     }
     disk_value_name(from, id, SUFFIX);
     disk_value_name(to, id, "");
-    int number = durable && fdatasync(fd) ? errno : 0;
+    int number = disk_sync(disk, fdatasync, fd);
     close(fd);
     unlinkat(disk->values_fd, to, 0); /* an older one, which no record names */
     if (!number && linkat(disk->values_fd, from, disk->values_fd, to, 0))
         number = errno;
-    if (!number && durable && fsync(disk->values_fd))
-        number = errno;
+    if (!number)
+        number = disk_sync(disk, fsync, disk->values_fd);
     if (number)
         return number == ENOSPC || number == EDQUOT ? ERR_FULL : ERR_NOT_FOUND;
     disk_begin(disk);

@@ -40,8 +40,8 @@ static int write_slices(struct disk *disk, int fd, const struct blob *value)
         size_t len = value->len - at < SLICE_BYTES ? value->len - at : SLICE_BYTES;
         int number = disk_write_all(fd, value->at + at, len);
         at += len;
-        if (!number && at < value->len && disk->durability == DURABILITY_FSYNC && fdatasync(fd))
-            number = errno;
+        if (!number && at < value->len)
+            number = disk_sync(disk, fdatasync, fd);
         if (number)
             return number;
         disk->written_bytes += len;
@@ -71,8 +71,8 @@ static int end_draft(struct disk *disk, struct draft *draft, int number)
 {
     char name[DISK_VALUE_NAME_MAX];
     disk_value_name(name, draft->id, ".tmp");
-    if (!number && disk->durability == DURABILITY_FSYNC && fdatasync(draft->fd))
-        number = errno;
+    if (!number)
+        number = disk_sync(disk, fdatasync, draft->fd);
     if (draft->fd >= 0 && close(draft->fd) && !number)
         number = errno;
     char whole[DISK_VALUE_NAME_MAX];
@@ -149,8 +149,9 @@ static void write_files(struct disk *disk, struct disk_value *values, size_t n)
             disk_fail(disk, "write a value", number);
         any = any || !number;
     }
-    if (any && disk->durability == DURABILITY_FSYNC && fsync(disk->values_fd))
-        disk_fail(disk, "write a value", errno);
+    int number = any ? disk_sync(disk, fsync, disk->values_fd) : 0;
+    if (number)
+        disk_fail(disk, "write a value", number);
 }
 
 void disk_keep_some(struct disk *disk, struct disk_value *values, size_t n)

@@ -139,8 +139,11 @@ void runtime_step(struct runtime *runtime, struct event *event)
     event->rejected = inbox_rejected(runtime->inbox);
     event->refused = doors_refused(runtime->doors);
     event->turn = turns_longest(&runtime->turns, event->now_us);
-    if (event->kind == EVENT_TICK) /* heartbeats are made then, and it is read from a file */
+    if (event->kind == EVENT_TICK) { /* heartbeats are made then, and it is read from a file */
         runtime->starved_us = runtime->executor->kind->starved_us(runtime->executor);
+        disk_sync_times(runtime->disk, &runtime->syncs);
+        event->syncs = &runtime->syncs;
+    }
     event->starved_us = runtime->starved_us;
     event->value_bytes = transfer_received(runtime->transfer) + disk_written_bytes(runtime->disk);
     event->disk_busy_us = disk_busy_us(runtime->disk, event->now_us);

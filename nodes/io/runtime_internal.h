@@ -27,6 +27,7 @@ struct runtime {
     struct compute *compute;
     struct executor *executor; /* the same, as the loop uses it */
     uint64_t starved_us;       /* what it said last */
+    struct histogram syncs;    /* what the disk said last */
     struct commands *commands; /* NULL: without keys */
     struct programs *programs; /* another executor, over these */
     struct tasks_run *tasks;

@@ -251,7 +251,7 @@ static const char *make(struct attempts *attempts, const struct task_order *orde
     struct slice rest;
     struct text why = {0};
     if (!order->spec.job)
-        return "nobody executes such tasks here";
+        return "this node executes no such tasks";
     if (!spec_bytes || !record_bytes)
         return "its inputs are not in memory";
     const struct wire_task_spec *spec = spec_of(attempts, order->spec, spec_bytes);

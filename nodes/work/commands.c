@@ -280,7 +280,8 @@ static int prepare(struct commands *commands, struct text *why)
         return ERR_IO;
     unsigned left = survivors_end_all(own);
     if (left)
-        log_write(LOG_WARN, "ended %u processes of commands that this node's last life had left",
+        log_write(LOG_WARN,
+                  "ended %u processes of commands that the previous process of this node had left",
                   left);
     sweep(commands->outputs, true);
     sweep(commands->files, true);

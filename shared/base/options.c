@@ -147,16 +147,31 @@ static const struct option_spec *find(const struct option_spec *specs, const cha
     return NULL;
 }
 
+/* "--out" for "--output", "--port" for "--http-port". */
+static bool shortens(const char *word, size_t len, const char *name)
+{
+    size_t whole = strlen(name);
+    if (len < 2 || whole <= len)
+        return false;
+    bool ends = !memcmp(name + whole - len, word, len) && name[whole - len - 1] == '-';
+    return ends || !memcmp(name, word, len);
+}
+
 static int complain_of_name(const struct option_spec *specs, const char *word, size_t len,
                             char *why)
 {
     char shown[TEXT_MAX / 4];
-    const char *near = NULL;
+    const char *near = NULL, *longer = NULL;
     size_t slips = TEXT_FAR;
-    for (; specs->name; specs++)
+    for (; specs->name; specs++) {
         if (text_nearer((struct slice){(const uint8_t *)word + 2, len}, slice_of(specs->name),
                         &slips))
             near = specs->name;
+        if (!longer && shortens(word + 2, len, specs->name))
+            longer = specs->name;
+    }
+    bool begins = longer && !memcmp(longer, word + 2, len);
+    near = begins || !near ? longer : near;
     text_escape(shown, sizeof shown, slice_of(word));
     if (near)
         text_format(why, TEXT_MAX, "unknown option '%s'; did you mean --%s?", shown, near);

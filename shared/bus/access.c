@@ -167,7 +167,7 @@ static const char *take_who(const json_t *object, struct access *access)
     if (json_is_string(expires)) {
         access->expires_ms = access_time_ms(json_string_value(expires));
         if (!access->expires_ms)
-            return "the time of its end is none";
+            return "its expiry is not a time";
     }
     access->node = (node_id_t)id;
     text_format(access->cluster, sizeof access->cluster, "%s", cluster);
@@ -184,7 +184,7 @@ static const char *take_brokers(const json_t *object, struct access *access)
     for (size_t i = 0; i < access->n_brokers; i++) {
         const char *address = json_string_value(json_array_get(brokers, i));
         if (!address || strlen(address) >= ACCESS_ADDRESS_MAX)
-            return "a broker's address is none";
+            return "a broker's address is not valid";
         text_format(access->brokers[i], ACCESS_ADDRESS_MAX, "%s", address);
     }
     return NULL;
@@ -200,7 +200,7 @@ static const char *take_signing(const json_t *object, struct access *access)
     if (wrong)
         return wrong;
     secret_derive_signing(access->signing_secret, derived);
-    return memcmp(derived, access->signing_key, KEY_TEXT_LEN) ? "its signing keys are no pair"
+    return memcmp(derived, access->signing_key, KEY_TEXT_LEN) ? "its signing keys do not match"
                                                               : NULL;
 }
 
@@ -220,14 +220,14 @@ static const char *take_all(const json_t *object, struct access *access)
         return "the secret key is missing";
     secret_derive(access->secret_key, derived);
     if (memcmp(derived, access->public_key, KEY_TEXT_LEN) != 0)
-        return "its keys are no pair";
+        return "its keys do not match";
     wrong = take_signing(object, access);
     if (wrong || access->role != ROLE_broker)
         return wrong;
     if (!access->brokers_secret)
         return "the brokers' secret key is missing";
     secret_derive(access->brokers_secret, derived);
-    return memcmp(derived, access->brokers_key, KEY_TEXT_LEN) ? "the brokers' keys are no pair"
+    return memcmp(derived, access->brokers_key, KEY_TEXT_LEN) ? "the brokers' keys do not match"
                                                               : NULL;
 }
 

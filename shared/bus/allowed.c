@@ -56,7 +56,7 @@ static const char *take_keys(const json_t *keys, struct allowed *list)
     qsort(list->at, list->n, sizeof *list->at, compare);
     for (size_t i = 1; i < list->n; i++)
         if (!compare(&list->at[i - 1], &list->at[i]))
-            return "a key is there twice";
+            return "a key is listed twice";
     return NULL;
 }
 

@@ -165,7 +165,7 @@ static void verify_messages(const struct snapshot_model *model, uint64_t from, u
         if (message->seq <= last)
             findings_add(out, FINDING_VIOLATION,
                          "channel %" PRIu64 "-%" PRIu64 ": message %" PRIu64
-                         " is there twice, or out of order",
+                         " is repeated, or out of order",
                          from, to, message->seq);
         if (message->clock > cut)
             findings_add(out, FINDING_VIOLATION,

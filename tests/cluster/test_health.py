@@ -174,3 +174,8 @@ def test_a_disk_that_hangs_is_named_R36(hanging):
     cluster.disks[sick].unlink()
     assert cluster.wait_healthy(20)["may_fail"] == 1
     assert cluster.conclave("check").returncode == OK
+
+    def fsyncs_over_a_second():
+        told = row_of(cluster.status(), sick)["fsync"]
+        return told["count"] - told["within_us"]["1000000"]
+    wait_for(fsyncs_over_a_second, what="the histogram of its disk has it")

@@ -150,8 +150,8 @@ def test_a_ledger_is_put_back_and_the_difference_is_exact(restored, tmp_path):
     # 7 and 2 were paid by the lost account after the cut, 4 were paid to it: 5 are there twice.
     assert f"3000 at the cut; the other nodes have {a + b + 15} now" in notes, notes
     assert ": 5 more than at the cut" in notes, notes
-    assert notes.count("counted twice: 1 messages that node 3 sent") == 2, notes
-    assert "missing: 1 messages from node 1 to node 3" in notes, notes
+    assert notes.count("counted twice: 1 message from node 3") == 2, notes
+    assert "missing: 1 message from node 1 to node 3" in notes, notes
     assert put_back(restored, path, 3).returncode == USAGE
     up(restored)
     restored.wait_healthy()

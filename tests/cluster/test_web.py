@@ -122,11 +122,65 @@ def test_inputs_come_in_the_body(cluster, web):
     jobs = cluster.json("job", "list")
     for body, said in [({"kind": "product", "inputs": ["1", "x"]}, "decimal digits"), ({"kind": "product", "inputs": ["@/etc/hostname"]}, "digits"),
                        ({"kind": "product", "inputs": [1]}, "digits"), ({"kind": "product", "inputs": "1"}, "list"),
-                       ({"kind": "factorial", "inputs": ["1"]}, "product and batch-gcd"), ({"kind": "--help", "inputs": ["1"]}, "product"),
+                       ({"kind": "factorial", "inputs": ["1"]}, "product, batch-gcd and reduce"), ({"kind": "--help", "inputs": ["1"]}, "product"),
                        ({"kind": "product", "inputs": ["1"], "key": "a b"}, "key"), ({"kind": "product", "inputs": ["1"], "spec": "1"}, "either"),
                        ({"kind": "product", "inputs": ["2"], "plan": "tree"}, "product"), ({"inputs": ["1"]}, "kind")]:
         status, error = web.post("/api/jobs", body)
         assert status == 400 and said in error["error"]["message"], (body, error)
+    assert cluster.json("job", "list") == jobs
+
+
+def test_known_integers_other_bases_and_results_come_in_the_body(cluster, web):
+    def done(body):
+        status, job = web.post("/api/jobs", body)
+        assert status == 202, job
+        wait_for(lambda: web.get(f"/api/jobs/{job['id']}")["state"] == "done", what=job)
+        return web.ask("GET", f"/api/jobs/{job['id']}/result")[1].decode()
+    # 15, 33 and 91 beside 55: all as hexadecimal digits; longer than the words of a command may be.
+    moduli, known = ["f", "21", "5B"], ["37", *(f"{2**600 + 2 * n + 1:x}" for n in range(20))]
+
+    def told(*words, **more):
+        return cluster.ok("job", "result", cluster.json("submit", *words, **more)["id"])
+    expected = told("batch-gcd", *moduli, "--base", 16, "--against", "@-", input="\n".join(known))
+    assert done({"kind": "batch-gcd", "inputs": moduli, "base": 16, "against": known}) == expected and "k1" in expected
+    assert done({"kind": "product", "inputs": ["-ff", "2"], "base": 16}) == "-510\n"
+    ten, six = cluster.submit(10)["id"], cluster.submit(6)["id"]
+    assert done({"kind": "product", "inputs": [f"job:{ten}", f"job:{six}"]}) == f"{3628800 * 720}\n"
+    against = {"kind": "batch-gcd", "inputs": ["15", "21"], "against": [f"job:{six}"]}
+    assert done(against) == told("batch-gcd", 15, 21, "--against", f"job:{six}")
+    # What the tasks of a map wrote, folded by a program of the cluster.
+    program = cluster.dir / "joined.sh"
+    program.write_text("#!/bin/sh\ncat \"$@\"\n", encoding="ascii")
+    program.chmod(0o755)
+    cluster.ok("op", "add", "joined", program)
+    mapped = cluster.ok("map", "--no-wait", "echo", ":::", "a", "b", "c").strip()
+    cluster.ok("job", "wait", mapped)
+    assert done({"kind": "reduce", "operator": "joined", "inputs": [f"job:{mapped}"]}) == told("reduce", "joined", f"job:{mapped}")
+
+
+NOT_INPUTS = [({"kind": "product", "inputs": ["1", "job:1-1"]}, 400, "integers"), ({"kind": "product", "inputs": []}, 400, "list"),
+              ({"kind": "product", "inputs": ["job:1-1"] * 17}, 400, "16 at most"), ({"kind": "product", "inputs": ["f"]}, 400, "decimal"),
+              ({"kind": "product", "inputs": ["g"], "base": 16}, 400, "hexadecimal"), ({"kind": "product", "inputs": ["1"], "base": 8}, 400, "base"),
+              ({"kind": "product", "inputs": ["1"], "base": "16"}, 400, "base"), ({"kind": "product", "inputs": ["1"], "against": ["2"]}, 400, "against"),
+              ({"kind": "batch-gcd", "inputs": ["1"], "against": ["value:00000000", "value:00000000"]}, 400, "one result"),
+              ({"kind": "batch-gcd", "inputs": ["1"], "against": ["@/etc/hostname"]}, 400, "against must"),
+              ({"kind": "factorial", "spec": "3", "base": 16}, 400, "inputs"), ({"kind": "reduce", "inputs": ["job:1-1"]}, 400, "operator"),
+              ({"kind": "reduce", "operator": "--help", "inputs": ["job:1-1"]}, 400, "operator"),
+              ({"kind": "reduce", "operator": 7, "inputs": ["job:1-1"]}, 400, "operator"),
+              ({"kind": "reduce", "operator": "none", "inputs": ["/etc/hostname"]}, 400, "list"),
+              ({"kind": "reduce", "operator": "none", "inputs": ["12"]}, 400, "job:ID"),
+              ({"kind": "reduce", "operator": "none", "inputs": ["job:9-9"]}, 404, "9-9"),
+              ({"kind": "product", "operator": "none", "inputs": ["1"]}, 400, "operator"),
+              ({"kind": "product", "inputs": ["job:9-9"]}, 404, "9-9"), ({"kind": "product", "inputs": ["value:" + "0" * 64]}, 404, "value:"),
+              ({"kind": "product", "inputs": ["1"], "more": 1, "less": 2}, 400, "may be given")]
+
+
+@pytest.mark.parametrize("body, expected, said", NOT_INPUTS, ids=range(len(NOT_INPUTS)))
+def test_inputs_that_are_none_are_refused_in_one_line(cluster, web, body, expected, said):
+    jobs = cluster.json("job", "list")
+    status, got = web.post("/api/jobs", body)
+    message = got["error"]["message"]
+    assert status == expected and said in message and "\n" not in message and not message.endswith("; "), got
     assert cluster.json("job", "list") == jobs
 
 
@@ -158,6 +212,14 @@ def parent(pid):
         return int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
     except OSError:
         return 0
+
+
+def fsyncs(figure, node, told):
+    """The histogram of a node's disk beside that of the status."""
+    name = "node_fsync_duration_seconds"
+    buckets = [(str(int(us) / 1e6).removesuffix(".0"), n) for us, n in told["within_us"].items()] + [("+Inf", told["count"])]
+    return [(figure(f"{name}_count", node=node), told["count"]), (figure(f"{name}_sum", node=node), told["sum_us"] / 1e6),
+            *((figure(f"{name}_bucket", node=node, le=bound), n) for bound, n in buckets)]
 
 
 def test_metrics_are_the_figures_of_the_status(cluster, web):
@@ -194,6 +256,7 @@ def test_metrics_are_the_figures_of_the_status(cluster, web):
             for name, key, scale in [("longest_turn_seconds", "longest_turn_us", 1e6), ("longest_turn_own_seconds", "longest_turn_own_us", 1e6), ("lag_seconds", "behind_ms", 1e3),
                                      ("disk_stalled_seconds", "stalled_ms", 1e3)]:
                 pairs.append((figure("node_" + name, node=str(row["id"])), row[key] / scale))
+            pairs += fsyncs(figure, str(row["id"]), row["fsync"])
         for row in told["brokers"]:
             for name, key in [("up", "alive"), ("rejected_messages_total", "rejected"), ("refused_connections_total", "keys_refused"),
                               ("refused_requests_total", "refused"), ("dropped_answers_total", "dropped"),
@@ -431,6 +494,7 @@ def test_a_reader_goes_on_where_it_was(cluster, web):
     second.close()
 
 
+@pytest.mark.alone
 def test_a_stream_outlives_the_coordinator(make_cluster):
     """kill -9 while a stream is open: it stays open, and tells of the next one within a second."""
     cluster = make_cluster(nodes=5).start()

@@ -40,6 +40,7 @@ def shown(browser, id):
     return browser.value(f"document.getElementById('{id}').innerText")
 
 
+@pytest.mark.alone
 def test_it_shows_the_next_coordinator_within_a_second(make_cluster, browser):
     cluster = make_cluster(nodes=5).start()
     cluster.wait_healthy()

@@ -92,6 +92,7 @@ class Stream:
 
 NAME, LABEL = r"[a-zA-Z_:][a-zA-Z0-9_:]*", r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"'
 SAMPLE = re.compile(rf"({NAME})(?:\{{({LABEL}(?:,{LABEL})*)\}})? (-?[0-9]+(?:\.[0-9]+)?)")
+PARTS = ("_bucket", "_sum", "_count")
 UNITS = ("milliseconds", "microseconds", "_ms", "_us", "minutes", "kilobytes", "mebibytes")
 
 
@@ -107,14 +108,28 @@ def read_metrics(text):
             seen.add(helped)
         elif line.startswith("# TYPE "):
             name, kind = line[7:].split(" ")
-            assert name == helped and kind in ("counter", "gauge"), line
+            assert name == helped and kind in ("counter", "gauge", "histogram"), line
             assert name.startswith("conclave_") and (kind == "counter") == name.endswith("_total"), line
             assert not any(unit in name for unit in UNITS), line
         else:
             sample = SAMPLE.fullmatch(line)
-            assert sample and sample[1] == name, line
+            assert sample and sample[1] in ([name] if kind != "histogram" else [name + part for part in PARTS]), line
             labels = tuple(re.findall(LABEL, sample[2] or ""))
-            assert len({label for label, _ in labels}) == len(labels) and (name, labels) not in found, line
-            found[name, labels] = float(sample[7])
-            assert kind == "gauge" or found[name, labels] >= 0, line
+            assert len({label for label, _ in labels}) == len(labels) and (sample[1], labels) not in found, line
+            found[sample[1], labels] = float(sample[7])
+            assert kind == "gauge" or found[sample[1], labels] >= 0, line
+    check_buckets(found)
     return found
+
+
+def check_buckets(found):
+    """Of each histogram: no bucket counts less than one below it, and the last has all."""
+    last = {}
+    for (name, labels), number in found.items():
+        if name.endswith("_bucket"):
+            of, (label, bound) = (name.removesuffix("_bucket"), labels[:-1]), labels[-1]
+            before = last.get(of, (0, 0))
+            assert label == "le" and float(bound) > before[0] and number >= before[1], (name, labels)
+            last[of] = (float(bound), number)
+    for (name, labels), (bound, number) in last.items():
+        assert bound == float("inf") and number == found[name + "_count", labels] and (name + "_sum", labels) in found, name

@@ -20,6 +20,9 @@ COMMAND_S = 40  # of one command: the longest of the pages take two or three
 PLACES = (  # what is another one each time
     (re.compile(r"\b\d+-[0-9a-f]{16}-\d+\b"), "ID"),
     (re.compile(r"\b\d+-\d+\b(?!-)"), "ID"),
+    (re.compile(r"^( +\d+ +)[0-9a-f]{8} +\d+ +\d+ \(\d+\)", re.MULTILINE), r"\1CLUSTER T N (T)"),  # of `recover`
+    (re.compile(r"\bentry \d+ of term \d+"), "entry N of term T"),
+    (re.compile(r"\bnow [0-9a-f]{8}, in term \d+"), "now CLUSTER, in term T"),
     (re.compile(r"^merge: value:[0-9a-f]{16}$", re.MULTILINE), "merge: value:HASH"),  # it has the time in it
     (re.compile(r"uploaded (?:in [0-9.]+s|before) as"), "uploaded as"),
     (re.compile(r"\bnode \d+ is the coordinator in term \d+"), "node N is the coordinator in term T"),

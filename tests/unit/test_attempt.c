@@ -216,7 +216,7 @@ static void what_is_no_command_has_a_reason(void **context)
     order.place = 1;
     refused(&order, NULL, bytes, "its inputs are not in memory");
     refused(&order, bytes, NULL, "its inputs are not in memory");
-    refused(&none, NULL, NULL, "nobody executes such tasks here");
+    refused(&none, NULL, NULL, "this node executes no such tasks");
     struct blob *no_spec = records(1, 3);
     refused(&order, no_spec, bytes, "what its tasks have in common is malformed");
     blob_drop(&no_spec);

@@ -12,6 +12,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/hash.h"
+#include "shared/base/histogram.h"
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
@@ -442,6 +443,32 @@ static void planes_have_names(void **state)
     assert_string_equal(plane_name(PLANE_COUNT), "unknown");
 }
 
+static void a_histogram_puts_each_time_in_one_bucket_and_travels_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t us;
+        size_t bucket;
+    } times[] = {{0, 0},    {100, 0},      {101, 1},      {1000, 3},
+                 {1001, 4}, {1000000, 11}, {1000001, 12}, {UINT64_MAX, 12}};
+    struct histogram histogram = {.sum_us = 7}, again;
+    uint8_t bytes[HISTOGRAM_BYTES];
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        assert_int_equal(histogram_bucket(times[i].us), times[i].bucket);
+        histogram.counts[times[i].bucket]++;
+    }
+    for (size_t i = 1; i < HISTOGRAM_BUCKETS; i++)
+        assert_true(histogram_bound_us(i) > histogram_bound_us(i - 1));
+    assert_int_equal(histogram_count(&histogram), sizeof times / sizeof *times);
+    histogram_pack(&histogram, bytes);
+    assert_true(histogram_unpack((struct slice){bytes, sizeof bytes}, &again));
+    assert_memory_equal(&again, &histogram, sizeof again);
+    for (size_t len = 0; len < sizeof bytes; len++) {
+        assert_false(histogram_unpack((struct slice){bytes, len}, &again));
+        assert_int_equal(histogram_count(&again) + again.sum_us, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +492,7 @@ int main(void)
         cmocka_unit_test(log_levels_are_known_by_name),
         cmocka_unit_test(every_error_has_a_text),
         cmocka_unit_test(planes_have_names),
+        cmocka_unit_test(a_histogram_puts_each_time_in_one_bucket_and_travels_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

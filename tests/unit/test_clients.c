@@ -422,12 +422,12 @@ static void who_fails_slowly_is_not_taken_for_started(void **state)
         assert_int_equal(child_settle(&child, 9 * SECOND_US), i ? 6 * SECOND_US : UINT64_MAX);
         child_ended(&child, W_EXITCODE(EXIT_ENVIRONMENT, 0), 8 * SECOND_US);
         assert_string_equal(child.trouble,
-                            i ? "node 2 cannot start" : "node 2 ended with exit code 4");
+                            i ? "node 2 cannot start" : "node 2 ended with exit code 8");
     }
     assert_int_equal(child.tries, 3);
     /* After it has run for days, its disk fails: its next start takes as long as any. */
     child_ended(&child, W_EXITCODE(EXIT_ENVIRONMENT, 0), 90000 * SECOND_US);
-    assert_string_equal(child.trouble, "node 2 ended with exit code 4");
+    assert_string_equal(child.trouble, "node 2 ended with exit code 8");
     child.started_us = 90000 * SECOND_US;
     child.pid = 1;
     assert_int_equal(child_settle(&child, 90001 * SECOND_US), CHILD_SETTLED_US - SECOND_US);

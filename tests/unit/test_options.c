@@ -125,6 +125,8 @@ static void options_that_are_wrong_say_what_is_allowed(void **state)
         {"--nonsense", "--nonsense", "unknown option"},
         {"--numbe 1", "--numbe", "did you mean --number?"},
         {"--fleg", "--fleg", "did you mean --flag?"},
+        {"--nu 1", "--nu", "did you mean --number?"},
+        {"--time 1", "--time", "did you mean --some-time?"},
         {"-n 1", "'-n'", "did you mean --number?"},
         {"-number 1", "'-number'", "did you mean --number?"},
         {"-x", "'-x'", "unknown option"},

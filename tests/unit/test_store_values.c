@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,6 +14,7 @@
 
 #include "nodes/io/store.h"
 #include "nodes/core/values/values.h"
+#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/random.h"
 #include "tests/harness/datadir.h"
@@ -260,11 +262,49 @@ static void values_in_memory_go_by_op_by_job_or_all(void **state)
     map_clear(&values.map);
 }
 
+/* What was promised was waited for: a small value with a commit, a large one with its file and the
+ * directory, too, and once more for each slice before the last. */
+static void every_wait_for_the_disk_is_counted(void **state)
+{
+    static const struct {
+        size_t len;
+        uint64_t waits;
+    } kept[] = {{1000, 1}, {VALUE_INLINE_MAX_BYTES + 1, 3}, {8 * MIB_BYTES + 1, 4}};
+    (void)state;
+    struct disk *disk = datadir_open();
+    struct histogram before, after;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        struct blob *value = blob_new(kept[i].len);
+        memset(value->at, 7, value->len);
+        disk_sync_times(disk, &before);
+        uint64_t since_us = clock_now_us();
+        assert_int_equal(disk_keep(disk, (struct value_id){1, i + 1}, value), OK);
+        uint64_t took_us = clock_now_us() - since_us;
+        disk_sync_times(disk, &after);
+        assert_int_equal(histogram_count(&after) - histogram_count(&before), kept[i].waits);
+        assert_in_range(after.sum_us - before.sum_us, 0, took_us);
+        blob_drop(&value);
+    }
+    disk_close(&disk);
+    /* Where nothing is waited for, there is nothing to tell. */
+    struct text why = {0};
+    assert_int_equal(disk_open(datadir_path("other"), "conclave", 3, DURABILITY_OS, &disk, &why),
+                     OK);
+    struct blob *value = blob_new(VALUE_INLINE_MAX_BYTES + 1);
+    memset(value->at, 7, value->len);
+    assert_int_equal(disk_keep(disk, (struct value_id){1, 1}, value), OK);
+    blob_drop(&value);
+    disk_sync_times(disk, &after);
+    assert_int_equal(histogram_count(&after), 0);
+    disk_close(&disk);
+}
+
 #define fresh(test) cmocka_unit_test_setup_teardown(test, datadir_make, datadir_remove)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        fresh(every_wait_for_the_disk_is_counted),
         fresh(values_small_and_large_are_kept_until_dropped),
         fresh(a_rotten_value_is_found_by_reads_and_by_the_scrub_R37),
         fresh(a_small_value_that_rots_is_missing_and_the_store_opens_R37),

@@ -35,6 +35,17 @@ void kinds_list(struct text *out)
         text_add(out, "%s%s", i ? ", " : "", kinds[i]->name);
 }
 
+/* The kind that somebody may have meant; NULL: none is near. */
+static const char *nearest_kind(struct slice given)
+{
+    const char *near = NULL;
+    size_t slips = TEXT_FAR;
+    for (size_t i = 0; i < KINDS; i++)
+        if (text_nearer(given, slice_of(kinds[i]->name), &slips))
+            near = kinds[i]->name;
+    return near;
+}
+
 /* --- arguments --- */
 
 /* Takes the next word; what follows it begins with its space. */
@@ -121,7 +132,11 @@ int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct t
     why = why ? why : &unread;
     *plan = (struct plan){.kind = kind_find(kind)};
     if (!plan->kind) {
-        text_add(why, "unknown kind of job '%s'; known: ", text_escape(shown, sizeof shown, kind));
+        const char *near = nearest_kind(kind);
+        text_add(why, "unknown kind of job '%s'; ", text_escape(shown, sizeof shown, kind));
+        if (near)
+            text_add(why, "did you mean %s? ", near);
+        text_add(why, "known: ");
         kinds_list(why);
         return ERR_UNSUPPORTED;
     }

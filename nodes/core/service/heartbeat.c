@@ -89,6 +89,15 @@ static uint64_t multiple_after(uint64_t now_us, uint64_t period_us)
     return (now_us / period_us + 1) * period_us;
 }
 
+struct slice heartbeat_syncs(const struct service *service, struct message *message)
+{
+    if (!histogram_count(&service->syncs))
+        return (struct slice){0};
+    uint8_t *at = message_room(message, HISTOGRAM_BYTES, 1);
+    histogram_pack(&service->syncs, at);
+    return (struct slice){at, HISTOGRAM_BYTES};
+}
+
 static void publish_heartbeat(struct service *service)
 {
     const struct node_config *config = &service->step->config;
@@ -134,6 +143,7 @@ static void publish_heartbeat(struct service *service)
         .turn_blocked = service->turn.blocked,
         .fetched = service->raft->follower.fetched,
         .disk_ms = service->raft->disk_busy_us / MS_US,
+        .syncs = heartbeat_syncs(service, message),
         .host = message_text(message, config->host),
         .pid = config->pid,
         .version = message_text(message, config->version),

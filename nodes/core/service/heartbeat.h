@@ -9,6 +9,9 @@
  * does so less often (heartbeat_idle_us()). */
 void heartbeat_tick(struct service *service);
 
+/* How long the node's disk took so far, as a message has it; empty: it has promised nothing yet. */
+struct slice heartbeat_syncs(const struct service *service, struct message *message);
+
 /* When the next one is due, unless something changes. */
 uint64_t heartbeat_deadline(const struct service *service);
 

@@ -6,6 +6,7 @@
 #include "nodes/core/raft/raft.h"
 #include "nodes/core/link/link.h"
 #include "nodes/core/schedule/schedule.h"
+#include "nodes/core/service/heartbeat.h"
 #include "nodes/core/service/rights.h"
 
 #define PAGE_BYTES_MAX (FRAME_MAP_MAX_BYTES / 2) /* of texts in one page of jobs */
@@ -143,6 +144,7 @@ static void report_self(const struct service *service, struct message *message,
     row->turn_own_in = message_text(message, service->turn.own_in ? service->turn.own_in : "");
     row->turn_faults = service->turn.faults;
     row->turn_blocked = service->turn.blocked;
+    row->syncs = heartbeat_syncs(service, message);
     row->cluster_id = message_copy(message, step_cluster_id(service->step));
     row->version = message_text(message, service->step->config.version);
 }
@@ -186,6 +188,7 @@ static void report_peer(const struct service *service, node_id_t id, struct mess
     row->turn_own_in = message_copy(message, heartbeat->turn_own_in);
     row->turn_faults = heartbeat->turn_faults;
     row->turn_blocked = heartbeat->turn_blocked;
+    row->syncs = message_copy(message, heartbeat->syncs);
     row->version = message_copy(message, heartbeat->version);
 }
 

@@ -89,6 +89,7 @@ struct service {
     uint64_t heartbeat_rest_us; /* ... or then, while there is nothing to tell */
     struct turn_report turn;    /* as the last event said */
     uint64_t starved_us;        /* likewise */
+    struct histogram syncs;     /* as the last event that told of it */
 };
 
 #endif

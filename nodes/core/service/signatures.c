@@ -69,7 +69,7 @@ bool signatures_suffice(struct service *service, const struct request_row *row, 
     if (asker->proof == PROOF_GOOD)
         *why = "the signature is not newer than the last one of this key";
     else if (asker->proof == PROOF_STALE)
-        *why = "the signature is for another node, or another life of this one";
+        *why = "the signature is for another node, or another incarnation of this one";
     else if (asker->proof == PROOF_WRONG)
         *why = "the signature is not that of this key and request";
     else

@@ -147,6 +147,8 @@ struct event {
     uint64_t value_bytes;  /* of values that came from peers or went to disk so far */
     uint64_t starved_us;   /* so long has the operation under way waited for a processor */
     uint64_t disk_busy_us; /* for so long the disk has been at one piece of work; 0: it waits */
+    const struct histogram *syncs; /* borrowed for the step: how long the disk took to make things
+                                      durable so far; NULL: as it was told last */
     union {
         struct {
             enum plane plane;

@@ -243,7 +243,7 @@ static void take_in(struct tasks *tasks, node_id_t from, struct task_schedule *o
 {
     if (!outcome->first || !outcome->count || outcome->first > of->row->total ||
         outcome->count > of->row->total - outcome->first + 1) {
-        step_reject(tasks->step, from, "it tells of tasks that there are not");
+        step_reject(tasks->step, from, "it names tasks that do not exist");
         return;
     }
     if (outcome->returned && !MUTANT(lack_is_failure)) {

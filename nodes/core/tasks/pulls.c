@@ -251,7 +251,7 @@ bool pulls_begin(struct tasks *tasks, node_id_t from, struct task_schedule *of,
     if (outcome->count > 1 || !of->row->options.bundles ||
         !task_bundle_is_sound(&outcome->bundle.at[0]) ||
         outcome->bundle.at[0].len != outcome->bundle_len) {
-        step_reject(tasks->step, from, "it tells of an output that cannot be");
+        step_reject(tasks->step, from, "it names an output that cannot exist");
         return true;
     }
     take_in_hand(tasks, from, of, outcome);

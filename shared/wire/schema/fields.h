@@ -14,6 +14,7 @@
 #define CONCLAVE_WIRE_SCHEMA_FIELDS_H
 
 #include "shared/base/hash.h"
+#include "shared/base/histogram.h"
 #include "shared/base/limits.h"
 
 #define U64_ANY UINT64_MAX

@@ -11,32 +11,33 @@
     U64(REQ, node, NODES_MAX, "the worker that executed it; 0: not done yet")              \
     U64(REQ, attempt, U64_ANY, "which attempt succeeded")
 
-#define NODE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                              \
-    U64(REQ, node, NODES_MAX, "id")                                                             \
-    PROCESS_FIELDS(U64, STR)                                                                    \
-    STR(REQ, role, 16, "coordinator, worker, candidate or unknown")                             \
-    BOOL(REQ, alive, "its heartbeats arrive")                                                   \
-    U64(OPT, incarnation, U64_ANY, "its present incarnation")                                   \
-    U64(OPT, boots, U64_ANY, "how often it was started on its data directory")                  \
-    U64(OPT, term, U64_ANY, "the term that it is in")                                           \
-    U64(OPT, operations, U64_ANY, "operations whose results the coordinator accepted from it")  \
-    U64(OPT, conversions, U64_ANY, "conversions to text accepted from it")                      \
-    U64(OPT, assigned, U64_ANY, "operations assigned to it now")                                \
-    COUNT_FIELDS(U64, OPT)                                                                      \
-    HELD_FIELDS(U64, BOOL)                                                                      \
-    HEALTH_FIELDS(U64, BOOL, STR)                                                               \
-    U64(OPT, behind_ms, U64_ANY,                                                                \
-        "for so long it has not reached what was committed by then; 0: it is level")            \
-    U64(OPT, stalled_ms, U64_ANY,                                                               \
-        "for so long its disk has finished nothing of what it has to do; 0: it works")          \
-    U64(OPT, slots, U64_ANY, "commands that it runs at a time; 0: none")                        \
-    U64(OPT, operation_slots, U64_ANY,                                                          \
-        "operations that it executes at a time, commands included; 0: one, beside them")        \
-    U64(OPT, slots_used, U64_ANY, "slots that operations and commands have now")                \
-    BOOL(OPT, voter, "it votes, once its disk is admitted")                                     \
-    BOOL(OPT, admitted, "its disk counts: votes and acknowledgements")                          \
-    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster of its disk; absent: none, or unheard") \
-    STR(OPT, refusal, REFUSAL_MAX, "why a process of that id is refused now; absent: none is")  \
+#define NODE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                               \
+    U64(REQ, node, NODES_MAX, "id")                                                              \
+    PROCESS_FIELDS(U64, STR)                                                                     \
+    STR(REQ, role, 16, "coordinator, worker, candidate or unknown")                              \
+    BOOL(REQ, alive, "its heartbeats arrive")                                                    \
+    U64(OPT, incarnation, U64_ANY, "its present incarnation")                                    \
+    U64(OPT, boots, U64_ANY, "how often it was started on its data directory")                   \
+    U64(OPT, term, U64_ANY, "the term that it is in")                                            \
+    U64(OPT, operations, U64_ANY, "operations whose results the coordinator accepted from it")   \
+    U64(OPT, conversions, U64_ANY, "conversions to text accepted from it")                       \
+    U64(OPT, assigned, U64_ANY, "operations assigned to it now")                                 \
+    COUNT_FIELDS(U64, OPT)                                                                       \
+    HELD_FIELDS(U64, BOOL)                                                                       \
+    HEALTH_FIELDS(U64, BOOL, STR)                                                                \
+    U64(OPT, behind_ms, U64_ANY,                                                                 \
+        "for so long it has not reached what was committed by then; 0: it is level")             \
+    U64(OPT, stalled_ms, U64_ANY,                                                                \
+        "for so long its disk has finished nothing of what it has to do; 0: it works")           \
+    BIN(OPT, syncs, HISTOGRAM_BYTES, "how long its disk took: counts of buckets, and their sum") \
+    U64(OPT, slots, U64_ANY, "commands that it runs at a time; 0: none")                         \
+    U64(OPT, operation_slots, U64_ANY,                                                           \
+        "operations that it executes at a time, commands included; 0: one, beside them")         \
+    U64(OPT, slots_used, U64_ANY, "slots that operations and commands have now")                 \
+    BOOL(OPT, voter, "it votes, once its disk is admitted")                                      \
+    BOOL(OPT, admitted, "its disk counts: votes and acknowledgements")                           \
+    BIN(OPT, cluster_id, CLUSTER_ID_BYTES, "the cluster of its disk; absent: none, or unheard")  \
+    STR(OPT, refusal, REFUSAL_MAX, "why a process of that id is refused now; absent: none is")   \
     STR(OPT, version, 32, "of its program")
 
 #define ACCOUNT_ROW_FIELDS(U64, BOOL, STR, BIN, LIST) \
