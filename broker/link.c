@@ -106,18 +106,20 @@ static bool may_pass(const struct link *link, uint64_t bytes)
            unread_has_room(&link->unread, bytes);
 }
 
-/* Gathers a request that may go in a bundle; ERR_NOT_FOUND: it may not. */
-static int gather(struct link *link, struct slice client, const char *stated, zmq_msg_t *parts,
-                  size_t n)
+/* Into the bundle, or behind it: a node reads requests in the order in which they are passed on. */
+static int send_on(struct link *link, const struct slice envelope[2], zmq_msg_t *parts, size_t n)
 {
-    const struct bundled request = {client,
-                                    slice_of(stated),
+    const struct bundled request = {envelope[0],
+                                    envelope[1],
                                     {zmq_msg_data(&parts[0]), zmq_msg_size(&parts[0])}};
-    if (!link->bundles || n != 1 || !bus_bundle_fits(&request))
-        return ERR_NOT_FOUND;
-    int error = bus_bundle_add(&link->bundle, &request) ? OK : link_send_bundle(link);
-    if (!error && bus_bundle_bytes(&link->bundle).len == 0)
+    bool fits = link->bundles && n == 1 && bus_bundle_fits(&request);
+    if (fits && bus_bundle_add(&link->bundle, &request))
+        return OK;
+    int error = link_send_bundle(link);
+    if (!error && fits)
         bus_bundle_add(&link->bundle, &request);
+    else if (!error)
+        error = pass_on(link->socket, envelope, 2, parts, n, link->gauge);
     return error;
 }
 
@@ -126,9 +128,7 @@ static int pass(struct link *link, struct slice client, const char *stated, uint
 {
     const struct slice envelope[] = {client, slice_of(stated)};
     uint64_t bytes = length_of(parts, n);
-    int error = gather(link, client, stated, parts, n);
-    if (error == ERR_NOT_FOUND)
-        error = pass_on(link->socket, envelope, 2, parts, n, link->gauge);
+    int error = send_on(link, envelope, parts, n);
     if (error)
         return error;
     unread_add(&link->unread, client, request, bytes, now_us);
