@@ -372,7 +372,7 @@ process-mutants: ## known bugs outside of the simulator's world: the test that f
 	@$(PYTHON) -B tests/tools/process-mutants.py --results build/mutants/results/process-mutants
 
 .PHONY: build-process-mutants
-build-process-mutants: all $(mutant_units)
+build-process-mutants: all $(mutant_units) $(B)/bench/load
 
 mutants: ## the simulator must catch every bug that is planted
 	@+$(sub_make) MUTANTS=1 build/mutants/sim/sim

@@ -12,11 +12,13 @@
 
 #include "broker/access_ask.h"
 #include "broker/admission.h"
+#include "broker/audience.h"
 #include "broker/chunks.h"
 #include "broker/link.h"
 #include "broker/pass.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
+#include "shared/base/gather.h"
 #include "shared/base/log.h"
 #include "shared/base/log_limit.h"
 #include "shared/base/mutant.h"
@@ -44,6 +46,7 @@ struct broker {
     const struct broker_config *config;
     void *context, *front, *feed_out;
     struct feeds *feeds; /* of the nodes */
+    struct audience audience;
     struct doors *doors;
     int signals;
     struct link links[NODES_MAX + 1];
@@ -58,6 +61,7 @@ struct broker {
     uint64_t forwarded, rejected, refused, dropped;
     struct log_limit complaints;
     uint64_t passed, trimmed, trimmed_us; /* bytes to clients: now, at the last trim; when */
+    uint64_t turned_us;                   /* when the last turn of the loop began */
     uint64_t free_bytes;                  /* in the heap, at the last trim, or fewer since */
 };
 
@@ -164,6 +168,21 @@ static void pump(struct broker *broker, struct link *link, uint64_t now)
         refuse_waiting(broker, failed, "busy: the queue to the node is full");
 }
 
+static void send_bundle(struct broker *broker, struct link *link)
+{
+    struct slice rest = bus_bundle_bytes(&link->bundle);
+    if (!rest.len || !link_send_bundle(link))
+        return;
+    for (struct bundled request; link_refused(link, &rest, &request);) {
+        uint64_t number = 0;
+        codec_find_number(request.frame, "request", &number);
+        chunks_take(&broker->chunks, request.client, number);
+        turn_away(broker, request.client, number, "unavailable",
+                  "busy: the queue to the node is full");
+    }
+    bus_bundle_reset(&link->bundle);
+}
+
 static void refuse_all(struct broker *broker, struct link *link, const char *why)
 {
     for (struct link_request *waited; (waited = link_unqueue(link));)
@@ -218,32 +237,51 @@ static void take_request(struct broker *broker)
     }
 }
 
-static void take_reply(struct broker *broker, struct link *link)
+/* An answer for a client: [frame 0]..., which is passed on as it is. */
+static void take_answer(struct broker *broker, struct link *link, struct slice client,
+                        zmq_msg_t *parts, size_t n, uint64_t now_us)
 {
-    link->asked_us = 0;
-    /* [client][""][frame 0]...: the delimiter goes, the rest is passed on as it is. */
-    if (broker->parts.n < 3 || bus_part(&broker->parts, 1).len) {
-        reject(broker, "node's answer", "an answer without its envelope");
-        return;
-    }
-    struct slice client = bus_part(&broker->parts, 0);
     uint64_t len = 0, request;
-    if (access_is_answer(client)) {
-        access_answered(&broker->access, broker->doors, &broker->parts, 2);
-        return;
-    }
-    uint64_t now_us = clock_now_us();
-    if (codec_find_number(bus_part(&broker->parts, 2), "request", &request))
+    struct slice frame = {zmq_msg_data(&parts[0]), zmq_msg_size(&parts[0])};
+    if (codec_find_number(frame, "request", &request))
         chunks_take(&broker->chunks, client, request);
-    link_answered(link, client, bus_part(&broker->parts, 2), now_us);
-    for (size_t i = 2; i < broker->parts.n; i++)
-        len += bus_part(&broker->parts, i).len;
+    link_answered(link, client, frame, now_us);
+    for (size_t i = 0; i < n; i++)
+        len += zmq_msg_size(&parts[i]);
     struct gauge *gauge = len < GAUGE_MIN_BYTES ? NULL : gauges_get(&broker->clients, client);
-    if (!has_room(broker, client, len) ||
-        pass_on(broker->front, &client, 1, broker->parts.at + 2, broker->parts.n - 2, gauge))
+    if (!has_room(broker, client, len) || pass_on(broker->front, &client, 1, parts, n, gauge))
         broker->dropped++;
     else
         broker->passed += len;
+}
+
+static void take_bundle(struct broker *broker, struct link *link, uint64_t now_us)
+{
+    struct slice rest = bus_part(&broker->parts, 2);
+    for (struct bundled answer; bus_bundle_next(&rest, &answer);) {
+        zmq_msg_t part;
+        bus_bundle_part(&part, answer.frame);
+        take_answer(broker, link, answer.client, &part, 1, now_us);
+        zmq_msg_close(&part);
+    }
+    if (rest.len)
+        reject(broker, "node's answer", "a bundle that is cut short");
+}
+
+static void take_reply(struct broker *broker, struct link *link)
+{
+    uint64_t now_us = clock_now_us();
+    link->asked_us = 0;
+    /* [client][""][frame 0]...: the delimiter goes. */
+    if (broker->parts.n < 3 || bus_part(&broker->parts, 1).len)
+        reject(broker, "node's answer", "an answer without its envelope");
+    else if (access_is_answer(bus_part(&broker->parts, 0)))
+        access_answered(&broker->access, broker->doors, &broker->parts, 2);
+    else if (bus_bundle_is(&broker->parts, 0))
+        take_bundle(broker, link, now_us);
+    else
+        take_answer(broker, link, bus_part(&broker->parts, 0), broker->parts.at + 2,
+                    broker->parts.n - 2, now_us);
     pump(broker, link, now_us);
 }
 
@@ -257,10 +295,19 @@ static void take_feed(struct broker *broker, node_id_t from)
     if (!error)
         error = admission_hear(&broker->tracker, from, message, clock_now_us(), &why);
     message_drop(&message);
+    if (!error)
+        broker->links[from].bundles = broker->tracker.nodes[from].bundles;
     if (error && error != ERR_STALE)
         reject(broker, "feed", why.at);
-    else if (pass_on(broker->feed_out, NULL, 0, broker->parts.at, broker->parts.n, NULL))
+    else if (audience_hears(&broker->audience, clock_now_us()) &&
+             pass_on(broker->feed_out, NULL, 0, broker->parts.at, broker->parts.n, NULL))
         broker->dropped++;
+}
+
+static void take_subscription(struct broker *broker)
+{
+    audience_take(&broker->audience, bus_part(&broker->parts, 0), clock_now_us());
+    feeds_want(broker->feeds, broker->audience.topics ? FEEDS_ALL : FEEDS_HEARTBEATS);
 }
 
 static void log_coordinator(struct broker *broker)
@@ -296,8 +343,8 @@ static void drain(struct broker *broker, void *socket, enum source source, struc
             take_reply(broker, link);
         else if (source == FROM_CLIENT)
             take_request(broker);
-        /* What subscribers send is read and forgotten: the broker itself subscribes
-         * to everything. */
+        else
+            take_subscription(broker);
     }
 }
 
@@ -350,6 +397,7 @@ static void mend_links(struct broker *broker)
         pump(broker, link, now);
         if (!alive)
             refuse_all(broker, link, "the node is no longer alive");
+        send_bundle(broker, link);
         if (alive)
             link->attempts = 0; /* the next time with its newest key first */
         /* A connection that was refused for its key is not tried again by libzmq. */
@@ -387,6 +435,15 @@ static void give_back(struct broker *broker)
     malloc_trim(0);
 }
 
+static void gather(struct broker *broker)
+{
+    uint64_t waiting = 0;
+    for (node_id_t id = 1; id <= broker->tracker.n_nodes; id++)
+        waiting += waiting_count(&broker->links[id].waiting);
+    gather_wait(broker->turned_us, waiting);
+    broker->turned_us = clock_now_us();
+}
+
 static int loop(struct broker *broker)
 {
     /* The feed comes first: what it tells decides where requests go. */
@@ -406,6 +463,7 @@ static int loop(struct broker *broker)
             panic("zmq_poll: %s", zmq_strerror(errno));
         if (items[SIGNALS].revents)
             return EXIT_OK;
+        gather(broker);
         drain_feeds(broker);
         if (items[SUBSCRIBERS].revents)
             drain(broker, broker->feed_out, FROM_SUBSCRIBER, NULL);
@@ -462,7 +520,7 @@ static int open_sockets(struct broker *broker)
     broker->front = bus_socket(broker->context, ZMQ_ROUTER);
     bus_limit(broker->front, FRONT_HWM, FRONT_HWM);
     broker->feed_out = bus_socket(broker->context, ZMQ_XPUB);
-    broker->feeds = feeds_new(broker->context, broker->doors, config->n_nodes, FEEDS_ALL);
+    broker->feeds = feeds_new(broker->context, broker->doors, config->n_nodes, FEEDS_HEARTBEATS);
     int error = bind_or_explain(broker, broker->front, DOOR_front, config->front);
     if (!error)
         error = bind_or_explain(broker, broker->feed_out, DOOR_feed, config->front + 1);

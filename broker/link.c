@@ -15,11 +15,13 @@ void link_renew(struct link *link, void *context, uint64_t now_us)
 {
     struct fair_total *total = link->fair.total;
     unsigned attempts = link->attempts;
+    bool bundles = link->bundles;
     link_clear(link);
     *link = (struct link){.socket = bus_socket(context, ZMQ_DEALER),
                           .gauge = gauge_new(NULL),
                           .attempts = attempts + 1,
                           .opened_us = now_us,
+                          .bundles = bundles,
                           .fair = {.total = total}};
 }
 
@@ -28,6 +30,7 @@ void link_clear(struct link *link)
     for (struct link_request *request; (request = link_unqueue(link));)
         link_request_free(request);
     map_clear(&link->fair.queues);
+    bus_bundle_clear(&link->bundle);
     gauge_drop(&link->gauge); /* what is still under way in the socket keeps it */
     bus_socket_close(&link->socket, 0);
     waiting_clear(&link->waiting);
@@ -98,8 +101,26 @@ struct link_request *link_unqueue(struct link *link)
 
 static bool may_pass(const struct link *link, uint64_t bytes)
 {
-    return link->socket && gauge_bytes(link->gauge) <= LINK_WAITING_BYTES &&
+    return link->socket &&
+           gauge_bytes(link->gauge) + bus_bundle_bytes(&link->bundle).len <= LINK_WAITING_BYTES &&
            unread_has_room(&link->unread, bytes);
+}
+
+/* Into the bundle, or behind it: a node reads requests in the order in which they are passed on. */
+static int send_on(struct link *link, const struct slice envelope[2], zmq_msg_t *parts, size_t n)
+{
+    const struct bundled request = {envelope[0],
+                                    envelope[1],
+                                    {zmq_msg_data(&parts[0]), zmq_msg_size(&parts[0])}};
+    bool fits = link->bundles && n == 1 && bus_bundle_fits(&request);
+    if (fits && bus_bundle_add(&link->bundle, &request))
+        return OK;
+    int error = link_send_bundle(link);
+    if (!error && fits)
+        bus_bundle_add(&link->bundle, &request);
+    else if (!error)
+        error = pass_on(link->socket, envelope, 2, parts, n, link->gauge);
+    return error;
 }
 
 static int pass(struct link *link, struct slice client, const char *stated, uint64_t request,
@@ -107,7 +128,7 @@ static int pass(struct link *link, struct slice client, const char *stated, uint
 {
     const struct slice envelope[] = {client, slice_of(stated)};
     uint64_t bytes = length_of(parts, n);
-    int error = pass_on(link->socket, envelope, 2, parts, n, link->gauge);
+    int error = send_on(link, envelope, parts, n);
     if (error)
         return error;
     unread_add(&link->unread, client, request, bytes, now_us);
@@ -157,4 +178,19 @@ void link_answered(struct link *link, struct slice client, struct slice frame, u
     waiting_take(&link->waiting, client);
     if (codec_find_number(frame, "request", &request))
         unread_answered(&link->unread, client, request, now_us);
+}
+
+int link_send_bundle(struct link *link)
+{
+    return link->socket
+               ? bus_bundle_send(&link->bundle, link->socket, (struct slice){0}, link->gauge)
+               : ERR_UNAVAILABLE;
+}
+
+bool link_refused(struct link *link, struct slice *rest, struct bundled *request)
+{
+    if (!bus_bundle_next(rest, request))
+        return false;
+    waiting_take(&link->waiting, request->client);
+    return true;
 }

@@ -6,6 +6,7 @@
 #include "broker/fair.h"
 #include "broker/unread.h"
 #include "broker/waiting.h"
+#include "shared/bus/bundle.h"
 #include "shared/bus/doors.h"
 
 struct link {
@@ -17,6 +18,8 @@ struct link {
     struct waiting waiting; /* requests that the node has not answered, queued ones too */
     struct fair fair;
     struct unread unread;
+    bool bundles;         /* the node takes requests in bundles */
+    struct bundle bundle; /* what link_send_bundle() sends */
     uint64_t
         asked_us; /* when the first request went out that nothing has come back after; 0: none */
 };
@@ -55,6 +58,15 @@ const char *link_offer(struct link *link, const struct link_asker *asker, struct
 /* Passes on what may go now. Returns one that did not go, to be refused, and freed with
  * link_request_free(); then call it again. NULL: done. */
 struct link_request *link_pump(struct link *link, uint64_t now_us);
+
+/* Sends what was passed on and is gathered in a bundle; call it at the end of each turn. Other than
+ * OK: the node takes nothing now. What is in the bundle is to be refused then: see link_refused().
+ */
+int link_send_bundle(struct link *link);
+
+/* Takes the next request that link_send_bundle() could not send; false: that was the last. `rest`
+ * begins as bus_bundle_bytes() of the link's bundle, which the caller empties at the end. */
+bool link_refused(struct link *link, struct slice *rest, struct bundled *request);
 
 /* Takes the next one out of the queue, as link_pump() does; NULL: nothing waits. */
 struct link_request *link_unqueue(struct link *link);

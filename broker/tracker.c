@@ -23,6 +23,7 @@ static void take_heartbeat(struct tracker_node *node, const struct wire_heartbea
     node->coordinator = (node_id_t)beat->coordinator;
     node->serving = beat->serving;
     node->full = beat->full;
+    node->bundles = beat->bundles;
     node->founded = beat->cluster_id.len > 0;
     node->admitted = beat->voter;
     node->operations = beat->operations;

@@ -21,6 +21,7 @@ struct tracker_node {
     term_t term;
     node_id_t coordinator;
     bool serving, full, insecure;
+    bool bundles;    /* it takes requests in bundles */
     bool founded;    /* its disk belongs to a cluster */
     bool admitted;   /* and counts as a voter's */
     uint32_t voters; /* so many vote, it says; 0: it does not say */

@@ -9,6 +9,7 @@
 
 struct client {
     size_t broker_len, client_len;
+    bool bundled;
     uint8_t bytes[];
 };
 
@@ -41,13 +42,14 @@ static bool has_room(const struct clients *clients, struct slice broker, struct 
 /* --- envelopes --- */
 
 uint64_t clients_add(struct clients *clients, struct slice broker, struct slice client,
-                     size_t limit)
+                     bool bundled, size_t limit)
 {
     if (!has_room(clients, broker, client, limit))
         return 0;
     struct client *it = mem_new(1, sizeof *it + broker.len + client.len);
     it->broker_len = broker.len;
     it->client_len = client.len;
+    it->bundled = bundled;
     slice_copy(it->bytes, broker);
     slice_copy(it->bytes + broker.len, client);
     map_put(&clients->map, (struct map_key){++clients->last, 0}, it);
@@ -73,6 +75,11 @@ void client_envelope(const struct client *client, struct slice parts[ENVELOPE_PA
     parts[0] = (struct slice){client->bytes, client->broker_len};
     parts[1] = (struct slice){client->bytes + client->broker_len, client->client_len};
     parts[2] = (struct slice){NULL, 0};
+}
+
+bool client_is_bundled(const struct client *client)
+{
+    return client->bundled;
 }
 
 void client_free(struct client *client)

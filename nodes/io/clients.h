@@ -20,11 +20,12 @@ struct clients {
 struct client;
 
 /* Remembers an envelope (copies) and returns its number, from 1; 0 when there is no room for it.
- * `limit` may wait in all. A broker may have as many of them as it leaves free, and a client as
- * many as its broker could still have: whoever asks without end finds its own share full, and there
- * is always room for somebody else (the dynamic threshold of Choudhury and Hahne, 1998). */
+ * `bundled`: it came in a bundle (shared/bus/bundle.h). `limit` may wait in all. A broker may have
+ * as many of them as it leaves free, and a client as many as its broker could still have: whoever
+ * asks without end finds its own share full, and there is always room for somebody else (the
+ * dynamic threshold of Choudhury and Hahne, 1998). */
 uint64_t clients_add(struct clients *clients, struct slice broker, struct slice client,
-                     size_t limit);
+                     bool bundled, size_t limit);
 
 /* Takes the envelope out: the caller frees it with client_free(). NULL when nobody of that number
  * waits. */
@@ -32,6 +33,9 @@ struct client *clients_take(struct clients *clients, uint64_t number);
 
 /* Fills in the parts of the envelope (borrowed from the client). */
 void client_envelope(const struct client *client, struct slice parts[ENVELOPE_PARTS]);
+
+/* Whether its answer may go in a bundle. */
+bool client_is_bundled(const struct client *client);
 
 void client_free(struct client *client);
 

@@ -10,6 +10,7 @@
 #include "shared/base/log_limit.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/bus/bundle.h"
 #include "shared/bus/intake.h"
 #include "shared/bus/roster.h"
 #include "shared/wire/codec.h"
@@ -33,6 +34,8 @@ struct inbox {
     incarnation_t incarnation;
     struct feed *feeds; /* by node */
     struct bus_parts parts;
+    struct bus_parts bundle; /* that requests are taken from, one after another */
+    struct slice bundled;    /* what is left of it */
     struct visitor visitor;  /* who sent it, by the key of the connection; not without keys */
     struct asker asker;      /* whose request it is; lent out likewise */
     struct message *message; /* lent out until the next call */
@@ -61,6 +64,7 @@ void inbox_destroy(struct inbox **inbox)
     if (!it)
         return;
     bus_parts_clear(&it->parts);
+    bus_parts_clear(&it->bundle);
     message_drop(&it->message);
     roster_destroy(&it->roster);
     free(it->feeds);
@@ -258,12 +262,19 @@ static int take_from_feed(struct inbox *inbox, node_id_t feed, struct event *eve
 
 /* --- clients --- */
 
+/* Whether the request at hand came in a bundle. */
+static bool is_bundled(const struct inbox *inbox)
+{
+    return inbox->bundle.n > 0;
+}
+
 /* Answers the envelope at hand with an error. */
 static void refuse_request(struct inbox *inbox, uint64_t request, const char *code,
                            const char *reason)
 {
-    uint64_t number = clients_add(inbox->clients, bus_part(&inbox->parts, 0),
-                                  bus_part(&inbox->parts, 1), REQUEST_CLIENTS_MAX + REFUSALS_MAX);
+    uint64_t number =
+        clients_add(inbox->clients, bus_part(&inbox->parts, 0), bus_part(&inbox->parts, 1),
+                    is_bundled(inbox), REQUEST_CLIENTS_MAX + REFUSALS_MAX);
     if (!number)
         return; /* the client asks again */
     struct message *answer = message_new(MESSAGE_ERROR);
@@ -317,8 +328,9 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
     event->kind = EVENT_REQUEST;
     event->request.message = inbox->message;
     event->request.asker = secure ? &inbox->asker : NULL;
-    event->request.client = clients_add(inbox->clients, bus_part(&inbox->parts, 0),
-                                        bus_part(&inbox->parts, 1), REQUEST_CLIENTS_MAX);
+    event->request.client =
+        clients_add(inbox->clients, bus_part(&inbox->parts, 0), bus_part(&inbox->parts, 1),
+                    is_bundled(inbox), REQUEST_CLIENTS_MAX);
     if (event->request.client)
         return OK;
     text_add(why, "too many requests wait for an answer: at most %d in all, and of one client less",
@@ -329,14 +341,32 @@ static int take_request(struct inbox *inbox, struct event *event, struct text *w
 
 /* --- receiving --- */
 
-/* Finds who sent the message at hand; false: its key is no more allowed. What comes from the feed
- * is from nodes that we have connected to by their keys. */
-static bool find_visitor(struct inbox *inbox, enum plane plane)
+static bool is_of_node(const struct inbox *inbox, enum plane plane)
+{
+    node_id_t node;
+    incarnation_t incarnation;
+    return roster_find(inbox->roster, plane, bus_part(&inbox->parts, 0), &node, &incarnation);
+}
+
+/* [broker's routing id][client's routing id][client's public key][frame 0]... from somebody who is
+ * no node; without keys the third part is empty. */
+static bool is_request(const struct inbox *inbox, enum plane plane)
+{
+    size_t stated = doors_are_insecure(mesh_doors(inbox->mesh)) ? 0 : KEY_TEXT_LEN;
+    return plane == PLANE_CONTROL && inbox->parts.n > ENVELOPE_PARTS &&
+           bus_part(&inbox->parts, 1).len > 0 &&
+           bus_part(&inbox->parts, STATED_PART).len == stated && !is_of_node(inbox, plane);
+}
+
+/* --- who has sent it --- */
+
+/* Finds who sent the message, by its last part; false: its key is no more allowed. What comes from
+ * the feed is from nodes that we have connected to by their keys. */
+static bool find_visitor(struct inbox *inbox, enum plane plane, struct bus_parts *parts)
 {
     struct doors *doors = mesh_doors(inbox->mesh);
     return plane == PLANE_HEARTBEAT || doors_are_insecure(doors) ||
-           (inbox->parts.n > 1 &&
-            doors_who(doors, &inbox->parts, inbox->parts.n - 1, &inbox->visitor));
+           (parts->n > 1 && doors_who(doors, parts, parts->n - 1, &inbox->visitor));
 }
 
 static int refuse_key(struct text *why)
@@ -345,39 +375,87 @@ static int refuse_key(struct text *why)
     return ERR_STALE;
 }
 
-/* [broker's routing id][client's routing id][client's public key][frame 0]... from somebody who is
- * no node; without keys the third part is empty. */
-static bool is_request(const struct inbox *inbox, enum plane plane)
+/* --- bundles --- */
+
+static void end_bundle(struct inbox *inbox)
 {
-    node_id_t node;
-    incarnation_t incarnation;
-    size_t stated = doors_are_insecure(mesh_doors(inbox->mesh)) ? 0 : KEY_TEXT_LEN;
-    return plane == PLANE_CONTROL && inbox->parts.n > ENVELOPE_PARTS &&
-           bus_part(&inbox->parts, 1).len > 0 &&
-           bus_part(&inbox->parts, STATED_PART).len == stated &&
-           !roster_find(inbox->roster, plane, bus_part(&inbox->parts, 0), &node, &incarnation);
+    bus_parts_clear(&inbox->bundle);
+    inbox->bundled = (struct slice){0};
+}
+
+/* What was received is a bundle: its requests are taken from it. */
+static void begin_bundle(struct inbox *inbox)
+{
+    bus_parts_take(&inbox->bundle, &inbox->parts);
+    inbox->bundled = bus_part(&inbox->bundle, inbox->bundle.n - 1);
+}
+
+/* The next request of the bundle becomes the message at hand, as if it had come by itself. */
+static int take_bundled(struct inbox *inbox, struct event *event, struct text *why)
+{
+    struct bundled request;
+    bus_parts_clear(&inbox->parts);
+    if (!bus_bundle_next(&inbox->bundled, &request)) {
+        text_add(why, "a bundle of requests that is cut short");
+        end_bundle(inbox);
+        return ERR_MALFORMED;
+    }
+    const struct slice parts[] = {bus_part(&inbox->bundle, 0), request.client, request.stated,
+                                  request.frame};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        bus_bundle_part(&inbox->parts.at[inbox->parts.n++], parts[i]);
+    /* Others may have been heard since the one before. */
+    if (!MUTANT(bundle_of_anybody) && !find_visitor(inbox, PLANE_CONTROL, &inbox->bundle))
+        return refuse_key(why);
+    if (is_request(inbox, PLANE_CONTROL))
+        return take_request(inbox, event, why);
+    text_add(why, "a bundle with what is not a request");
+    return ERR_MALFORMED;
+}
+
+bool inbox_has_more(const struct inbox *inbox)
+{
+    return inbox->bundled.len > 0;
+}
+
+/* Takes in the next message of the socket. */
+static int receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event,
+                   struct text *why)
+{
+    node_id_t feed;
+    if (plane == PLANE_CONTROL || MUTANT(bundle_ends_early))
+        end_bundle(inbox);
+    int error = mesh_take(inbox->mesh, plane, &inbox->parts, &feed);
+    if (error == ERR_NOT_FOUND)
+        return error;
+    if (error)
+        text_add(why, "too many parts or bytes");
+    else if (!find_visitor(inbox, plane, &inbox->parts))
+        error = refuse_key(why);
+    else if (plane == PLANE_HEARTBEAT)
+        error = take_from_feed(inbox, feed, event, why);
+    else if (is_request(inbox, plane))
+        error = take_request(inbox, event, why);
+    else if (plane == PLANE_CONTROL && bus_bundle_is(&inbox->parts, 1) &&
+             !is_of_node(inbox, plane)) {
+        begin_bundle(inbox);
+        error = take_bundled(inbox, event, why);
+    } else
+        error = take_from_node(inbox, plane, now_us, event, why);
+    return error;
 }
 
 int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event)
 {
     message_drop(&inbox->message);
-    node_id_t feed;
-    int error = mesh_take(inbox->mesh, plane, &inbox->parts, &feed);
-    if (error == ERR_NOT_FOUND)
-        return error;
     struct text why = {0};
     *event = (struct event){.kind = EVENT_MESSAGE};
     event->message.plane = plane;
-    if (error)
-        text_add(&why, "too many parts or bytes");
-    else if (!find_visitor(inbox, plane))
-        error = refuse_key(&why);
-    else if (plane == PLANE_HEARTBEAT)
-        error = take_from_feed(inbox, feed, event, &why);
-    else if (is_request(inbox, plane))
-        error = take_request(inbox, event, &why);
-    else
-        error = take_from_node(inbox, plane, now_us, event, &why);
+    int error = plane == PLANE_CONTROL && inbox_has_more(inbox)
+                    ? take_bundled(inbox, event, &why)
+                    : receive(inbox, plane, now_us, event, &why);
+    if (error == ERR_NOT_FOUND)
+        return error;
     if (!error && event->kind == EVENT_MESSAGE)
         event->message.message = inbox->message;
     if (!error)

@@ -24,6 +24,9 @@ void inbox_serve(struct inbox *inbox, const struct node *node, incarnation_t inc
 
 int inbox_receive(struct inbox *inbox, enum plane plane, uint64_t now_us, struct event *event);
 
+/* Whether requests of a bundle are left, which no socket tells of: on the control plane. */
+bool inbox_has_more(const struct inbox *inbox);
+
 /* Counts a message that proved to be out of range later on, as inbox_receive() does; says why at
  * most once a second. */
 void inbox_reject(struct inbox *inbox, enum plane plane, node_id_t from, uint64_t now_us,

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "nodes/io/runtime_internal.h"
 #include "nodes/work/heap.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
+#include "shared/base/gather.h"
 #include "shared/base/limits.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
@@ -47,8 +47,9 @@ static void wait_for_work(struct runtime *runtime, bool readable[PLANE_COUNT])
     };
     items[POLL_TASKS] = (struct pollfd){.fd = tasks_run_fd(runtime->tasks), .events = POLLIN};
     items[POLL_FILES] = (struct pollfd){.fd = tasks_run_files_fd(runtime->tasks), .events = POLLIN};
-    bool at_once = mesh_look(runtime->mesh, readable) || tasks_run_is_due(runtime->tasks) ||
-                   programs_are_due(runtime->programs);
+    bool at_once = mesh_look(runtime->mesh, readable) || inbox_has_more(runtime->inbox) ||
+                   tasks_run_is_due(runtime->tasks) || programs_are_due(runtime->programs);
+    readable[PLANE_CONTROL] = readable[PLANE_CONTROL] || inbox_has_more(runtime->inbox);
     size_t n = mesh_poll_items(runtime->mesh, items, POLL_OWN);
     int ready = poll(items, n, at_once ? 0 : timeout_ms(runtime));
     if (ready < 0 && errno != EINTR)
@@ -271,15 +272,6 @@ static void end_turn(struct runtime *runtime)
         log_long_turn(&runtime->turns, took_us);
 }
 
-/* Waits for more to come, when the turn before has begun just now. */
-static void gather(const struct runtime *runtime)
-{
-    uint64_t at_us = turns_next_us(&runtime->turns, runtime->clients.map.count);
-    uint64_t now_us = clock_now_us();
-    if (now_us < at_us)
-        nanosleep(&(struct timespec){.tv_nsec = (long)(at_us - now_us) * 1000}, NULL);
-}
-
 void runtime_turn(struct runtime *runtime)
 {
     /* The small and urgent first. */
@@ -287,7 +279,7 @@ void runtime_turn(struct runtime *runtime)
                                        PLANE_CHANNEL, PLANE_VALUE};
     bool readable[PLANE_COUNT] = {false};
     wait_for_work(runtime, readable);
-    gather(runtime);
+    gather_wait(runtime->turns.began_us, runtime->clients.map.count);
     turns_begin(&runtime->turns, clock_now_us());
     runtime->in_turn = true;
     runtime->pumped_us = runtime->turns.began_us;
@@ -317,6 +309,7 @@ void runtime_turn(struct runtime *runtime)
     struct event tick = {.kind = EVENT_TICK};
     runtime_step(runtime, &tick);
     access_follow(runtime, clock_now_us());
+    mesh_send_bundles(runtime->mesh);
     store_flush(runtime->store);
     end_turn(runtime);
 }

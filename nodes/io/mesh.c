@@ -11,6 +11,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 #include "shared/base/mutant.h"
+#include "shared/bus/bundle.h"
 #include "shared/bus/feeds.h"
 #include "shared/bus/link.h"
 
@@ -19,6 +20,16 @@
 #define SWEEP_US        (500 * MS_US) /* all monitors are read at least so often */
 #define STIRRED_MAX     64            /* monitors that one look at the set tells of */
 #define POLL_PAUSED_US  (100 * MS_US) /* the loop waits no longer while a link pauses */
+
+#define ANSWERS_MAX   8  /* brokers whose answers are gathered at a time */
+#define BROKER_ID_MAX 64 /* bytes of a routing id; libzmq makes some of 5 */
+
+/* Answers for one broker. */
+struct answers {
+    uint8_t broker[BROKER_ID_MAX];
+    size_t broker_len;
+    struct bundle bundle;
+};
 
 struct mesh {
     void *context;
@@ -40,6 +51,8 @@ struct mesh {
     size_t n_paused;       /* links that wait to try again, as of the last sweep */
     uint64_t swept_us;     /* when the last one ended */
     struct gauges replies; /* by broker */
+    struct answers answers[ANSWERS_MAX];
+    struct codec_buffer encoded; /* of an answer */
 };
 
 unsigned mesh_base_port(unsigned cluster_port, node_id_t id)
@@ -126,6 +139,7 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     *mesh = NULL;
     if (!it)
         return;
+    mesh_send_bundles(it);
     for (size_t i = 0; i < it->n_links; i++)
         link_destroy(&it->links[i], linger_ms);
     for (int plane = 0; plane < PLANE_COUNT; plane++)
@@ -134,6 +148,9 @@ void mesh_close(struct mesh **mesh, int linger_ms)
     feeds_destroy(&it->feeds);
     close(it->watch);
     gauges_clear(&it->replies);
+    for (size_t i = 0; i < ANSWERS_MAX; i++)
+        bus_bundle_clear(&it->answers[i].bundle);
+    codec_buffer_clear(&it->encoded);
     free(it->links);
     free(it->due);
     free(it->feed_attempts);
@@ -346,6 +363,64 @@ uint64_t mesh_replies_bytes(const struct mesh *mesh)
     return gauge_bytes(mesh->replies.all);
 }
 
+static struct slice broker_of(const struct answers *answers)
+{
+    return (struct slice){answers->broker, answers->broker_len};
+}
+
+/* A broker that does not read loses them; whoever needs one asks again. */
+static void send_bundle(struct mesh *mesh, struct answers *answers)
+{
+    struct slice broker = broker_of(answers);
+    if (bus_bundle_send(&answers->bundle, mesh_socket(mesh, PLANE_CONTROL), broker,
+                        gauges_get(&mesh->replies, broker)))
+        bus_bundle_reset(&answers->bundle);
+}
+
+void mesh_send_bundles(struct mesh *mesh)
+{
+    for (size_t i = 0; i < ANSWERS_MAX; i++)
+        if (mesh->answers[i].bundle.n)
+            send_bundle(mesh, &mesh->answers[i]);
+}
+
+/* Where answers for the broker are gathered; the first place, emptied, when all are taken. */
+static struct answers *answers_for(struct mesh *mesh, struct slice broker)
+{
+    struct answers *unused = NULL;
+    for (size_t i = 0; i < ANSWERS_MAX; i++) {
+        struct answers *it = &mesh->answers[i];
+        if (!it->bundle.n)
+            unused = unused ? unused : it;
+        else if (it->broker_len == broker.len && !memcmp(it->broker, broker.at, broker.len))
+            return it;
+    }
+    if (!unused) {
+        unused = &mesh->answers[0];
+        send_bundle(mesh, unused);
+    }
+    memcpy(unused->broker, broker.at, broker.len);
+    unused->broker_len = broker.len;
+    return unused;
+}
+
+/* False: it has to go by itself. */
+static bool gather(struct mesh *mesh, const struct slice envelope[ENVELOPE_PARTS],
+                   const struct message *message)
+{
+    if (message->n_frames || envelope[0].len > BROKER_ID_MAX ||
+        codec_encode(message, &mesh->encoded))
+        return false;
+    const struct bundled answer = {envelope[1], envelope[2], {mesh->encoded.at, mesh->encoded.len}};
+    if (!bus_bundle_fits(&answer))
+        return false;
+    struct answers *answers = answers_for(mesh, envelope[0]);
+    if (bus_bundle_add(&answers->bundle, &answer))
+        return true;
+    send_bundle(mesh, answers);
+    return bus_bundle_add(&answers->bundle, &answer);
+}
+
 int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message)
 {
     struct slice envelope[ENVELOPE_PARTS];
@@ -356,6 +431,8 @@ int mesh_reply(struct mesh *mesh, const struct client *client, const struct mess
     bool full = waiting > limit || (waiting && all > REPLIES_WAITING_ALL_BYTES);
     if (full && !MUTANT(replies_wait_unbounded))
         return ERR_FULL; /* the broker does not read; whoever needs the answer asks again */
+    if (client_is_bundled(client) && gather(mesh, envelope, message))
+        return OK;
     return bus_send_counted(mesh_socket(mesh, PLANE_CONTROL), envelope, ENVELOPE_PARTS, message,
                             gauge);
 }

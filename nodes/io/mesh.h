@@ -83,7 +83,11 @@ int mesh_send(struct mesh *mesh, enum plane plane, node_id_t to, const struct me
 int mesh_receive(struct mesh *mesh, enum plane plane, node_id_t from, struct bus_parts *parts);
 
 int mesh_publish(struct mesh *mesh, const struct message *message);
+/* What may go in a bundle waits there for mesh_send_bundles(). */
 int mesh_reply(struct mesh *mesh, const struct client *client, const struct message *message);
+
+/* Sends the answers that were gathered in bundles. Call it at the end of each turn. */
+void mesh_send_bundles(struct mesh *mesh);
 
 /* The bytes of answers that wait for brokers to read them. */
 uint64_t mesh_replies_bytes(const struct mesh *mesh);

@@ -49,12 +49,6 @@ void turns_begin(struct turns *turns, uint64_t now_us)
     turns->most = "";
 }
 
-uint64_t turns_next_us(const struct turns *turns, size_t waiting)
-{
-    uint64_t us = waiting * GATHER_CLIENT_US;
-    return turns->began_us + (us < GATHER_MAX_US ? us : GATHER_MAX_US);
-}
-
 void turns_part(struct turns *turns, const char *in, uint64_t now_us)
 {
     uint64_t took_us = now_us - turns->part_us;

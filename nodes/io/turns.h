@@ -31,13 +31,6 @@ struct turns_used {
     uint64_t given_up; /* how often it gave up its processor, to wait for something */
 };
 
-/* A turn of a node begins no sooner after the one before than so long for each client that waits
- * for its answer: what comes meanwhile is taken in together, and answered by fewer and fuller
- * messages. A job has some ten turns of the coordinator one after another, so this alone lets
- * 10,000 jobs/s pass, however many wait. A lone client does not notice. The most is far below any
- * timeout. */
-#define GATHER_CLIENT_US 10
-#define GATHER_MAX_US    2500
 /* What comes in one turn is answered together, unless the turn takes longer. */
 #define TURN_GATHER_US (2 * MS_US)
 
@@ -56,10 +49,6 @@ struct turns {
 /* For turns of the calling thread. Does nothing where the kernel does not tell. */
 void turns_open(struct turns *turns);
 void turns_close(struct turns *turns);
-
-/* Before this time the next turn should not begin, so that more comes together, when so many
- * clients wait for an answer: see GATHER_CLIENT_US. */
-uint64_t turns_next_us(const struct turns *turns, size_t waiting);
 
 /* The loop has woken. */
 void turns_begin(struct turns *turns, uint64_t now_us);

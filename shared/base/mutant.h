@@ -173,6 +173,10 @@
     X(quota_ignored, "a key may make any number of requests a second (X8)")                        \
     X(one_turn_for_all, "requests of all keys wait for a node in the order of arrival (X8)")       \
     X(passed_on_at_once, "any number of requests is passed on before a node has read them (X8)")   \
+    X(bundle_ends_early, "another plane's turn ends a bundle of requests that is not read yet")    \
+    X(bundle_of_anybody, "a bundle's requests count as those of whoever was heard last")           \
+    X(audience_hears_at_once, "the first to listen hears a feed before the nodes send it events")  \
+    X(release_nobody, "a worker keeps what it has of a job that has ended")                        \
     X(credit_unbounded, "a client may have any number of unanswered chunks (W5)")                  \
     X(half_open_unbounded, "connections without a key may take all descriptors (X5)")              \
     X(descriptor_stays_followed, "what gets a connection's number next is followed in its stead")  \

@@ -232,6 +232,17 @@ void bus_parts_clear(struct bus_parts *parts)
     parts->n = 0;
 }
 
+void bus_parts_take(struct bus_parts *to, struct bus_parts *from)
+{
+    bus_parts_clear(to);
+    for (size_t i = 0; i < from->n; i++) {
+        zmq_msg_init(&to->at[i]);
+        zmq_msg_move(&to->at[i], &from->at[i]);
+    }
+    to->n = from->n;
+    bus_parts_clear(from);
+}
+
 struct slice bus_part(const struct bus_parts *parts, size_t i)
 {
     zmq_msg_t *part =
@@ -319,6 +330,34 @@ static int send_blob(void *socket, struct blob *blob, bool more, struct gauge *g
     return send_part(socket, &part, more, gauge);
 }
 
+/* libzmq has taken back the first parts of a message whose connection ended meanwhile, but discards
+ * whatever comes until it has seen a last part. */
+static int end_failed(void *socket, size_t sent, int error)
+{
+    if (error && sent)
+        send_bytes(socket, NULL, 0, false, NULL);
+    return error;
+}
+
+/* Returns the error; *sent: so many parts went. */
+static int send_envelope(void *socket, const struct slice *envelope, size_t n, size_t *sent)
+{
+    int error = OK;
+    for (*sent = 0; *sent < n && !error; *sent += !error)
+        error = send_bytes(socket, envelope[*sent].at, envelope[*sent].len, true, NULL);
+    return error;
+}
+
+int bus_send_bytes(void *socket, const struct slice *envelope, size_t n_envelope,
+                   struct slice frame, struct gauge *gauge)
+{
+    size_t sent;
+    int error = send_envelope(socket, envelope, n_envelope, &sent);
+    if (!error)
+        error = send_bytes(socket, frame.at, frame.len, false, gauge);
+    return end_failed(socket, sent, error);
+}
+
 int bus_send(void *socket, const struct slice *envelope, size_t n_envelope,
              const struct message *message)
 {
@@ -337,18 +376,13 @@ int bus_send_counted(void *socket, const struct slice *envelope, size_t n_envelo
         error = ERR_TOO_BIG;
     if (error)
         return error;
-    size_t sent = 0;
-    for (size_t i = 0; i < n_envelope && !error; i++, sent += !error)
-        error = send_bytes(socket, envelope[i].at, envelope[i].len, true, NULL);
+    size_t sent;
+    error = send_envelope(socket, envelope, n_envelope, &sent);
     if (!error) {
         error = send_bytes(socket, encoded.at, encoded.len, message->n_frames > 0, gauge);
         sent += !error;
     }
     for (size_t i = 0; i < message->n_frames && !error; i++, sent += !error)
         error = send_blob(socket, message->frames[i], i + 1 < message->n_frames, gauge);
-    /* libzmq has taken back the first parts of a message whose connection ended meanwhile, but
-     * discards whatever comes until it has seen a last part. */
-    if (error && sent)
-        send_bytes(socket, NULL, 0, false, NULL);
-    return error;
+    return end_failed(socket, sent, error);
 }

@@ -57,6 +57,9 @@ int bus_receive(void *socket, struct bus_parts *parts);
 
 void bus_parts_clear(struct bus_parts *parts);
 
+/* Moves a message from one place to another, which is cleared before. */
+void bus_parts_take(struct bus_parts *to, struct bus_parts *from);
+
 /* Part number i as bytes (borrows until the next receive or clear). */
 struct slice bus_part(const struct bus_parts *parts, size_t i);
 
@@ -73,5 +76,9 @@ int bus_send(void *socket, const struct slice *envelope, size_t n_envelope,
 /* The same; the gauge (may be NULL) counts what is sent until ZeroMQ has sent it. */
 int bus_send_counted(void *socket, const struct slice *envelope, size_t n_envelope,
                      const struct message *message, struct gauge *gauge);
+
+/* The same of a frame 0 that is encoded already. */
+int bus_send_bytes(void *socket, const struct slice *envelope, size_t n_envelope,
+                   struct slice frame, struct gauge *gauge);
 
 #endif

@@ -79,10 +79,8 @@ void feeds_destroy(struct feeds **feeds)
 static void subscribe(const struct feeds *feeds, void *socket)
 {
     static const char type[] = "\xa4type\xa9heartbeat"; /* msgpack: short texts */
-    if (feeds->what == FEEDS_ALL) {
+    if (feeds->what == FEEDS_ALL)
         zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0);
-        return;
-    }
     zmq_setsockopt(socket, ZMQ_SUBSCRIBE, MAP_LARGE, 1);
     for (int n = 1; n <= MAP_SMALL_FIELDS; n++) {
         char begin[sizeof type];
@@ -110,6 +108,17 @@ void feeds_connect(struct feeds *feeds, node_id_t node, const char *host, unsign
         panic("cannot watch a feed: %s", strerror(errno));
     bus_connect(feed->socket, host, port);
     set_ready(feeds, feed, true); /* its descriptor tells only who has found nothing before */
+}
+
+void feeds_want(struct feeds *feeds, enum feeds_of what)
+{
+    int option = what == FEEDS_ALL ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
+    if (what == feeds->what)
+        return;
+    feeds->what = what;
+    for (node_id_t node = 1; node <= feeds->n_nodes; node++)
+        if (feeds->of[node].socket)
+            zmq_setsockopt(feeds->of[node].socket, option, "", 0);
 }
 
 bool feeds_follow(const struct feeds *feeds, node_id_t node)

@@ -25,6 +25,9 @@ void feeds_destroy(struct feeds **feeds);
 void feeds_connect(struct feeds *feeds, node_id_t node, const char *host, unsigned port,
                    unsigned attempt);
 
+/* Takes more or less from now on. The nodes learn of it a moment later. */
+void feeds_want(struct feeds *feeds, enum feeds_of what);
+
 /* Whether there is a socket for the node's feed: its key was known, and is allowed. */
 bool feeds_follow(const struct feeds *feeds, node_id_t node);
 

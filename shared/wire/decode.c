@@ -1,4 +1,5 @@
 #include <msgpack.h>
+#include <string.h>
 
 #include "shared/base/error.h"
 #include "shared/wire/codec.h"
@@ -26,12 +27,14 @@ static struct slice raw_of(const msgpack_object *object)
 }
 
 /* Fields mostly come in the table's order, so the search starts where the last one ended. */
-static const msgpack_object *find(const msgpack_object_map *map, const char *name, uint32_t *hint)
+static const msgpack_object *find(const msgpack_object_map *map, const char *name, size_t len,
+                                  uint32_t *hint)
 {
     for (uint32_t i = 0; i < map->size; i++) {
         uint32_t at = (*hint + i) % map->size;
         const msgpack_object *key = &map->ptr[at].key;
-        if (key->type == MSGPACK_OBJECT_STR && slice_equals(raw_of(key), name)) {
+        if (key->type == MSGPACK_OBJECT_STR && key->via.str.size == len &&
+            !memcmp(key->via.str.ptr, name, len)) {
             *hint = at + 1;
             return &map->ptr[at].val;
         }
@@ -104,7 +107,7 @@ static int read_record(struct decoding *decoding, const struct record *record,
     uint32_t hint = 0;
     for (size_t i = 0; i < record->n_fields; i++) {
         const struct field *field = &record->fields[i];
-        const msgpack_object *object = find(map, field->name, &hint);
+        const msgpack_object *object = find(map, field->name, field->name_len, &hint);
         if (!object && field->required)
             return refuse(decoding, ERR_MALFORMED, field, "is missing");
         int error =
@@ -118,8 +121,9 @@ static int read_record(struct decoding *decoding, const struct record *record,
 static int read_message(const msgpack_object *object, struct message **out, struct text *why)
 {
     uint32_t hint = 0;
-    const msgpack_object *name =
-        object->type == MSGPACK_OBJECT_MAP ? find(&object->via.map, "type", &hint) : NULL;
+    const msgpack_object *name = object->type == MSGPACK_OBJECT_MAP
+                                     ? find(&object->via.map, "type", strlen("type"), &hint)
+                                     : NULL;
     if (!name || name->type != MSGPACK_OBJECT_STR) {
         text_add(why, "the first frame is not a map with a \"type\"");
         return ERR_MALFORMED;

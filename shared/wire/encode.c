@@ -20,9 +20,8 @@ static int buffer_write(void *data, const char *bytes, size_t len)
     return 0;
 }
 
-static void pack_text(msgpack_packer *packer, const char *text)
+static void pack_text(msgpack_packer *packer, const char *text, size_t len)
 {
-    size_t len = strlen(text);
     msgpack_pack_str(packer, len);
     msgpack_pack_str_body(packer, text, len);
 }
@@ -44,7 +43,7 @@ static bool is_default(const struct field *field, const void *at)
 }
 
 static int pack_record(msgpack_packer *packer, const struct record *record, const void *at,
-                       const char *type);
+                       const struct message_kind *kind);
 
 static int pack_list(msgpack_packer *packer, const struct field *field,
                      const struct record_list *list)
@@ -94,26 +93,26 @@ static int pack_field(msgpack_packer *packer, const struct field *field, const v
     return ERR_MALFORMED;
 }
 
-/* Optional fields at their default are left out. `type` is NULL for a record in a list. */
+/* Optional fields at their default are left out. `kind` is NULL for a record in a list. */
 static int pack_record(msgpack_packer *packer, const struct record *record, const void *at,
-                       const char *type)
+                       const struct message_kind *kind)
 {
-    size_t present = type != NULL;
+    size_t present = kind != NULL;
     for (size_t i = 0; i < record->n_fields; i++) {
         const struct field *field = &record->fields[i];
         present += field->required || !is_default(field, (const uint8_t *)at + field->offset);
     }
     msgpack_pack_map(packer, present);
-    if (type) {
-        pack_text(packer, "type");
-        pack_text(packer, type);
+    if (kind) {
+        pack_text(packer, "type", strlen("type"));
+        pack_text(packer, kind->name, kind->name_len);
     }
     for (size_t i = 0; i < record->n_fields; i++) {
         const struct field *field = &record->fields[i];
         const void *value = (const uint8_t *)at + field->offset;
         if (!field->required && is_default(field, value))
             continue;
-        pack_text(packer, field->name);
+        pack_text(packer, field->name, field->name_len);
         int error = pack_field(packer, field, value);
         if (error)
             return error;
@@ -129,7 +128,7 @@ int codec_encode(const struct message *message, struct codec_buffer *out)
     msgpack_packer packer;
     msgpack_packer_init(&packer, out, buffer_write);
     out->len = 0;
-    int error = pack_record(&packer, kind->record(), &message->as, kind->name);
+    int error = pack_record(&packer, kind->record(), &message->as, kind);
     if (!error && out->len > FRAME_MAP_MAX_BYTES)
         error = ERR_TOO_BIG;
     return error;

@@ -11,14 +11,18 @@
 
 /* --- descriptions, from the same table --- */
 
-#define REQ                         true
-#define OPT                         false
-#define D_U64(need, name, max, doc) {#name, FIELD_U64, need, max, offsetof(self, name), NULL, doc},
-#define D_BOOL(need, name, doc)     {#name, FIELD_BOOL, need, 1, offsetof(self, name), NULL, doc},
-#define D_STR(need, name, max, doc) {#name, FIELD_STR, need, max, offsetof(self, name), NULL, doc},
-#define D_BIN(need, name, max, doc) {#name, FIELD_BIN, need, max, offsetof(self, name), NULL, doc},
+#define REQ         true
+#define OPT         false
+#define NAMED(name) #name, sizeof #name - 1 /* an argument that is stringified is not expanded */
+#define D_U64(need, name, max, doc) \
+    {NAMED(name), FIELD_U64, need, max, offsetof(self, name), NULL, doc},
+#define D_BOOL(need, name, doc) {NAMED(name), FIELD_BOOL, need, 1, offsetof(self, name), NULL, doc},
+#define D_STR(need, name, max, doc) \
+    {NAMED(name), FIELD_STR, need, max, offsetof(self, name), NULL, doc},
+#define D_BIN(need, name, max, doc) \
+    {NAMED(name), FIELD_BIN, need, max, offsetof(self, name), NULL, doc},
 #define D_LIST(need, name, record, max, doc) \
-    {#name, FIELD_LIST, need, max, offsetof(self, name), describe_##record, doc},
+    {NAMED(name), FIELD_LIST, need, max, offsetof(self, name), describe_##record, doc},
 
 /* A function each, so that "self" can name the struct that is being described. */
 #define R(name, FIELDS)                                                                       \
@@ -40,7 +44,7 @@ WIRE_MESSAGES(M)
 
 static const struct message_kind kinds[MESSAGE_TYPES] = {
 #define M(SYMBOL, name, FIELDS, where, doc) \
-    [MESSAGE_##SYMBOL] = {#name, describe_##name, where, doc},
+    [MESSAGE_##SYMBOL] = {#name, sizeof #name - 1, describe_##name, where, doc},
     WIRE_MESSAGES(M)
 #undef M
 };
@@ -59,7 +63,7 @@ const char *message_name(enum message_type type)
 enum message_type message_type_of(struct slice name)
 {
     for (int type = MESSAGE_NONE + 1; type < MESSAGE_TYPES; type++)
-        if (slice_equals(name, kinds[type].name))
+        if (name.len == kinds[type].name_len && !memcmp(name.at, kinds[type].name, name.len))
             return (enum message_type)type;
     return MESSAGE_NONE;
 }

@@ -136,6 +136,7 @@ enum field_kind { FIELD_U64, FIELD_BOOL, FIELD_STR, FIELD_BIN, FIELD_LIST };
 
 struct field {
     const char *name;
+    size_t name_len;
     enum field_kind kind;
     bool required;
     uint64_t max;  /* greatest value, or greatest length in bytes or elements */
@@ -153,6 +154,7 @@ struct record {
 
 struct message_kind {
     const char *name;
+    size_t name_len;
     const struct record *(*record)(void);
     enum message_place place;
     const char *doc;

@@ -60,6 +60,7 @@ class Gearman:
 def small_jobs(cluster, gearman, raw, options):
     """One round: each number by its name. What the disk gives at that moment is beside it: it is what holds up who waits for it."""
     commits = bench.disk_commits(PROGRAMS / "commits", raw)
+    bench.nobody_listens(cluster)
     load = bench.load(cluster, options.jobs, CLIENTS, WINDOW)
     return {"conclave": load["jobs_per_second"], "conclave_p50_ms": load["latency_ms"]["p50"],
             "conclave_p99_ms": load["latency_ms"]["p99"], "client_processor_s": load["processor_seconds"],

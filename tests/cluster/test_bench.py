@@ -10,6 +10,7 @@ import harness
 from harness import OK, seconds
 
 GMP_NUMBERS = harness.BIN.parent / "bench/gmp_numbers"
+LOAD = harness.BIN.parent / "bench/load"
 
 
 def test_the_bench_measures_every_durability_side_by_side(tmp_path):
@@ -25,6 +26,21 @@ def test_the_bench_measures_every_durability_side_by_side(tmp_path):
             assert row, done.stdout
             assert durability != "fsync" or row[1].split()[-1] == "1.00"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not LOAD.exists(), reason="make bench builds the program that asks")
+def test_requests_that_come_in_bundles_are_all_taken(tmp_path):
+    """With so many on their way the broker sends them in bundles, which the other planes' messages interrupt."""
+    cluster = harness.Cluster(tmp_path / "cluster", nodes=3)
+    try:
+        cluster.start().wait_healthy()
+        done = subprocess.run([LOAD, "--clients", "4", "--window", "128", "--jobs", "3000"], env=cluster.environment(),
+                              capture_output=True, text=True, timeout=seconds(90), check=False)
+        assert done.returncode == OK and json.loads(done.stdout)["jobs"] == 3000, done.stdout + done.stderr
+        assert [cluster.rejected(node=node) for node in (1, 2, 3)] == [0, 0, 0]
+        assert cluster.rejected(broker=0) == 0
+    finally:
+        cluster.close()
 
 
 def test_the_bench_measures_what_snapshots_cost(tmp_path):

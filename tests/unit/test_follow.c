@@ -95,6 +95,46 @@ static void a_job_goes_whole_when_nobody_is_idle(void **context)
     assert_int_equal(schedule_status(&it->schedule, it->job).executed, OPS);
 }
 
+/* How often a worker was told to drop all of a job. */
+static size_t releases(struct scheduled *it, node_id_t worker, job_id_t job)
+{
+    struct channel *channel = &it->links.peers[worker].channel;
+    const struct message *message;
+    uint64_t after_seq;
+    size_t n = 0;
+    channel->linked = true;
+    channel->sent = 0;
+    while ((message = channel_next(channel, it->step.now_us, &after_seq)))
+        n += message->type == MESSAGE_RELEASE && message->as.release.job == job &&
+             !message->as.release.op;
+    return n;
+}
+
+/* To tell everybody of each small job is five messages of six nodes, of which one is of use. */
+static void what_has_ended_is_released_where_something_of_it_was(void **context)
+{
+    struct scheduled *it = *context;
+    node_id_t worker = submit_beside(it), other = 5 - worker;
+    job_id_t job = it->job->id;
+    finish(it, worker);
+    assert_int_equal(releases(it, worker, job), 1);
+    assert_int_equal(releases(it, other, job), 0);
+}
+
+static void a_job_that_was_spread_is_released_by_all_its_workers(void **context)
+{
+    struct scheduled *it = *context;
+    job_id_t job = it->job->id;
+    for (op_id_t op = 1; op < OPS; op++)
+        scheduled_give_back(it, 2 + op % 2, op, (op + 1) / 2);
+    scheduled_give_back(it, holder(it, OPS), OPS, 3);
+    scheduled_give_back(it, holder(it, TEXT), TEXT, 3);
+    scheduled_apply(it);
+    assert_string_equal(schedule_status(&it->schedule, it->job).state, "done");
+    for (node_id_t id = 2; id <= 3; id++)
+        assert_int_equal(releases(it, id, job), 1);
+}
+
 static void an_earlier_release_is_given_each_by_itself(void **context)
 {
     struct scheduled *it = *context;
@@ -153,6 +193,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(the_conversion_goes_with_the_last_operation),
         STORY(a_job_goes_whole_when_nobody_is_idle),
+        STORY(what_has_ended_is_released_where_something_of_it_was),
+        STORY(a_job_that_was_spread_is_released_by_all_its_workers),
         STORY(an_earlier_release_is_given_each_by_itself),
         STORY(each_goes_to_others_when_the_worker_is_lost),
         STORY(a_result_before_those_of_its_operands_counts_not),

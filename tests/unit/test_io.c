@@ -297,7 +297,8 @@ static void answers_that_wait_for_the_disk_are_bounded_in_bytes(void **state)
     gate_durable(from->gate, 50);
     for (int i = 0; i < 1000; i++)
         gate_reply(from->gate,
-                   clients_add(&from->clients, slice_of("broker"), slice_of("client"), SIZE_MAX),
+                   clients_add(&from->clients, slice_of("broker"), slice_of("client"), false,
+                               SIZE_MAX),
                    piece, 60);
     assert_int_equal(from->clients.map.count, GATE_HELD_BYTES / VALUE_CHUNK_BYTES);
     gate_durable(from->gate, 60); /* to nobody that is there */

@@ -387,7 +387,7 @@ static size_t ask_without_end(struct clients *clients, const char *broker, const
                               size_t limit)
 {
     size_t n = 0;
-    while (n <= limit && clients_add(clients, slice_of(broker), slice_of(client), limit))
+    while (n <= limit && clients_add(clients, slice_of(broker), slice_of(client), false, limit))
         n++;
     return n;
 }

@@ -1,5 +1,6 @@
 /* How long the turns of an event loop take, and whose fault it is. */
 #include "nodes/io/turns.h"
+#include "shared/base/gather.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -74,12 +75,12 @@ static void a_turn_that_computes_is_to_blame_for_that_alone(void **state)
 static void the_more_clients_wait_the_longer_a_turn_gathers(void **state)
 {
     (void)state;
-    struct turns turns = {0};
-    turns_begin(&turns, SECOND_US);
-    assert_int_equal(turns_next_us(&turns, 0), SECOND_US);
-    assert_true(turns_next_us(&turns, 1) <= SECOND_US + MS_US / 50); /* nothing that it notices */
-    assert_true(turns_next_us(&turns, 100) >= SECOND_US + MS_US / 2);
-    assert_int_equal(turns_next_us(&turns, SIZE_MAX / GATHER_CLIENT_US), SECOND_US + GATHER_MAX_US);
+    assert_int_equal(gather_until_us(SECOND_US, 0), SECOND_US);
+    assert_true(gather_until_us(SECOND_US, 1) <=
+                SECOND_US + MS_US / 50); /* nothing that it notices */
+    assert_true(gather_until_us(SECOND_US, 100) >= SECOND_US + MS_US / 2);
+    assert_int_equal(gather_until_us(SECOND_US, SIZE_MAX / GATHER_CLIENT_US),
+                     SECOND_US + GATHER_MAX_US);
 }
 
 static void *look(void *high)

@@ -24,6 +24,7 @@ void assignment_begin(struct schedule *schedule, struct open_op *open, node_id_t
                                       .previous = slot->last};
     *(slot->last ? &slot->last->next : &slot->first) = assignment;
     slot->last = assignment;
+    open->job_schedule->given[worker] = true;
     if (!slot->outstanding++)
         slot->busy_us = schedule->step->now_us;
     note_begun(schedule, worker);

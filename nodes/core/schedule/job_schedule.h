@@ -84,6 +84,7 @@ struct job_schedule {
     uint64_t again;        /* of these: their values were lost, and are being made again */
     uint64_t executed;     /* operations executed in all, repetitions included */
     struct job_executor executors[NODES_MAX + 1]; /* the same, by node */
+    bool given[NODES_MAX + 1];  /* who was ever given anything of it, and may hold values */
     struct job_losses losses;   /* what was computed again, since workers were lost */
     struct trace_mark *trace;   /* by operation number - 1; owned; NULL: they are too many */
     struct done_mark *unlogged; /* in the order in which they were finished; owned */

@@ -151,11 +151,13 @@ static void announce(struct schedule *schedule, const struct job *job)
     }
 }
 
-static void release_at_workers(struct schedule *schedule, job_id_t job)
+/* Others have nothing of it: what an earlier term gave them they dropped when this one began. To
+ * tell all of each small job would be most of the messages between nodes. */
+static void release_at_workers(struct schedule *schedule, const struct job_schedule *job_schedule)
 {
     for (node_id_t id = 1; id <= schedule->step->config.n_nodes; id++) {
-        if (step_is_peer(schedule->step, id))
-            assignment_cancel(schedule, id, job, 0);
+        if (step_is_peer(schedule->step, id) && job_schedule->given[id] && !MUTANT(release_nobody))
+            assignment_cancel(schedule, id, job_schedule->job->id, 0);
     }
 }
 
@@ -175,8 +177,8 @@ void schedule_job_finished(struct schedule *schedule, const struct job *job)
         at++;
     schedule->active[at] = schedule->active[--schedule->n_active];
     schedule->n_large -= !job_schedule->small;
+    release_at_workers(schedule, job_schedule);
     job_schedule_destroy(schedule, &job_schedule);
-    release_at_workers(schedule, job->id);
     outbox_drop(&schedule->step->out, USER_SCHEDULE, (struct value_id){job->id, 0});
     announce(schedule, job);
     take_up_jobs(schedule, JOB_NONE);

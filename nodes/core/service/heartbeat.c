@@ -151,6 +151,7 @@ static void publish_heartbeat(struct service *service)
         .birth = service->step->birth,
         .voter = members_counts(service->raft, config->id),
         .entries = ENTRY_LEVEL,
+        .bundles = true,
         .access_version = service->state->access_list.version,
         .access_hash = message_copy(message, access_hash(&service->state->access_list)),
         .voters = step_is_founded(service->step) ? config->n_voters : 0,

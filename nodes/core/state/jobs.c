@@ -62,6 +62,8 @@ bool jobs_key_collides(const struct jobs *jobs, struct slice key)
 size_t jobs_after(const struct jobs *jobs, job_id_t after)
 {
     size_t low = 0, high = jobs->n;
+    if (!high || jobs->at[high - 1]->id <= after)
+        return high; /* of most: a new job comes behind all others */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (jobs->at[middle]->id > after)
@@ -74,7 +76,12 @@ size_t jobs_after(const struct jobs *jobs, job_id_t after)
 
 const struct job *jobs_open_after(const struct jobs *jobs, job_id_t after)
 {
-    const struct job *job = jobs->oldest_open;
+    const struct job *job = jobs_find(jobs, after);
+    if (job && !job_is_finished(job))
+        return job->newer_open;
+    if (!jobs->newest_open || jobs->newest_open->id <= after)
+        return NULL;
+    job = jobs->oldest_open;
     while (job && job->id <= after)
         job = job->newer_open;
     return job;

@@ -34,6 +34,7 @@
     U64(OPT, operation_slots, U64_ANY,                                                           \
         "operations that it executes at a time, commands included; 0: one, beside them")         \
     U64(OPT, slots_used, U64_ANY, "slots that operations and commands have now")                 \
+    BOOL(OPT, bundles, "it takes requests in bundles, and answers those in bundles")             \
     U64(OPT, voters, NODES_MAX, "how many nodes of its disk's cluster vote")                     \
     STR(REQ, version, 32, "of its program")
 
