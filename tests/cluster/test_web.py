@@ -14,10 +14,10 @@ import time
 import pytest
 
 from harness import OK, USAGE, factorial_digits, memory, seconds, wait_for
-from web import Stream, Web, read_metrics
+from web import DELEGATES_MAX, Stream, Web, read_metrics
 
 # web_limits.h
-CONNECTIONS_MAX, STREAMS_MAX, DELEGATES_MAX, BODY_BYTES, REQUEST_S = 128, 32, 4, 1 << 20, 10
+CONNECTIONS_MAX, STREAMS_MAX, BODY_BYTES, REQUEST_S = 128, 32, 1 << 20, 10
 
 
 @pytest.fixture(name="web", scope="module")
@@ -192,12 +192,7 @@ def test_a_long_output_comes_whole_and_a_reader_that_goes_ends_it(cluster, web):
 
     def delegates():
         return [pid for pid in os.listdir("/proc") if pid.isdigit() and parent(pid) == web.process.pid]
-    held = []
-    for _ in range(DELEGATES_MAX):
-        connection = socket.create_connection(("127.0.0.1", web.port))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.sendall(f"GET /api/jobs/{job}/output HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        held.append(connection)
+    held = [web.hold(f"/api/jobs/{job}/output") for _ in range(DELEGATES_MAX)]
     wait_for(lambda: len(delegates()) == DELEGATES_MAX)
     assert web.ask("GET", f"/api/jobs/{job}/tasks")[0] == 503
     assert web.get("/api/status")["coordinator"], "nobody is held up"

@@ -13,7 +13,7 @@ import crowd_double
 import harness
 from browser import CHROMIUM, Browser
 from harness import memory, seconds, wait_for
-from web import Stream, Web, read_metrics
+from web import DELEGATES_MAX, Stream, Web, read_metrics
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no browser: Debian's package chromium is not installed")
 
@@ -170,20 +170,20 @@ def test_a_job_that_ends_out_of_sight_is_seen_to_have_ended(cluster, browser):
     mapped.wait(seconds(10))
 
 
-def test_a_page_that_got_no_answer_asks_again(make_cluster, browser):
-    """Of a job that has ended nothing comes that would make the page ask: it does so by itself."""
-    cluster = make_cluster(nodes=3).start()
+def test_a_page_that_got_no_answer_asks_again(cluster, browser):
+    """All who make such answers are busy; of a job that has ended nothing comes that would make the page ask: it does so itself."""
     cluster.wait_healthy()
-    job = cluster.submit(50)["id"]
     web = Web(cluster)
+    cluster.ok("map", "--max-output", "9MiB", "--dir", cluster.dir / "held", "--sh", "seq 1 1100000; exit 0 {}", ":::", "a")
+    job = cluster.json("job", "list")[-1]["id"]
     opened(browser, web)
-    for node in (1, 2):
-        cluster.kill(cluster.nodes[node])
-    wait_for(lambda: web.ask("GET", f"/api/jobs/{job}")[0] == 503, 20)
+    held = [web.hold(f"/api/jobs/{job}/output") for _ in range(DELEGATES_MAX)]
+    wait_for(lambda: web.ask("GET", f"/api/jobs/{job}/tasks")[0] == 503)
     browser.value(f"location.hash = 'job={job}'")
-    browser.wait("document.getElementById('job-fault').innerText", 20)
-    cluster.start_node(1)
-    browser.wait("document.querySelectorAll('#job-tree rect').length == 17 && !document.getElementById('job-fault').innerText", 20)
+    browser.wait("document.getElementById('job-fault').innerText.includes('already')")
+    for connection in held:
+        connection.close()
+    browser.wait("document.querySelectorAll('#tasks tbody tr').length == 1 && !document.getElementById('job-fault').innerText", 40)
 
 
 def test_without_a_token_it_only_shows(cluster, browser):

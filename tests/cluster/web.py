@@ -45,6 +45,13 @@ class Web:
         status, got, _ = self.ask("POST", path, body, **{"token": self.token} | more)
         return status, json.loads(got)
 
+    def hold(self, path):
+        """A connection that asks, and reads nothing of a long answer."""
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        return connection
+
     def raw(self, text, timeout=20):
         """Sends bytes as they are; returns all that comes back."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
@@ -90,6 +97,7 @@ class Stream:
         self.socket.shutdown(socket.SHUT_RDWR)
 
 
+DELEGATES_MAX = 4  # web_limits.h
 NAME, LABEL = r"[a-zA-Z_:][a-zA-Z0-9_:]*", r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"'
 SAMPLE = re.compile(rf"({NAME})(?:\{{({LABEL}(?:,{LABEL})*)\}})? (-?[0-9]+(?:\.[0-9]+)?)")
 PARTS = ("_bucket", "_sum", "_count")
