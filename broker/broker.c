@@ -29,8 +29,7 @@
 #include "shared/bus/feeds.h"
 #include "shared/bus/intake.h"
 
-/* Without any message the loop still looks at the clock this often: a silent
- * coordinator is logged. */
+/* Without any message the loop still looks at the clock: a silent coordinator is logged. */
 #define TICK_MS 250
 /* While requests wait for their turn: a node's silence is noticed. */
 #define TURN_MS 5

@@ -316,7 +316,7 @@ struct filling {
 static int fill(void *context, struct slice bytes)
 {
     struct filling *filling = context;
-    memcpy(filling->at + filling->len, bytes.at, bytes.len);
+    slice_copy(filling->at + filling->len, bytes);
     filling->len += bytes.len;
     return EXIT_OK;
 }

@@ -392,14 +392,14 @@ static struct answers *answers_for(struct mesh *mesh, struct slice broker)
         struct answers *it = &mesh->answers[i];
         if (!it->bundle.n)
             unused = unused ? unused : it;
-        else if (it->broker_len == broker.len && !memcmp(it->broker, broker.at, broker.len))
+        else if (slice_same((struct slice){it->broker, it->broker_len}, broker))
             return it;
     }
     if (!unused) {
         unused = &mesh->answers[0];
         send_bundle(mesh, unused);
     }
-    memcpy(unused->broker, broker.at, broker.len);
+    slice_copy(unused->broker, broker);
     unused->broker_len = broker.len;
     return unused;
 }

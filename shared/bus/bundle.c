@@ -85,7 +85,7 @@ bool bus_bundle_next(struct slice *rest, struct bundled *message)
 {
     struct slice left = *rest;
     if (!bytes_take_part(&left, &message->client) || !bytes_take_part(&left, &message->stated) ||
-        !bytes_take_part(&left, &message->frame))
+        !bytes_take_part(&left, &message->frame) || !bus_bundle_fits(message))
         return false;
     *rest = left;
     return true;

@@ -54,7 +54,8 @@ void bus_bundle_clear(struct bundle *bundle);
 bool bus_bundle_is(const struct bus_parts *parts, size_t client);
 
 /* Takes the next message off the bytes of a bundle (borrows from them). False: none is left, or
- * what is left is malformed, and `rest` is not empty then. */
+ * what is left is malformed, and `rest` is not empty then. What is larger than a sender would have
+ * put into it is malformed: whoever passes small messages on copies them, and larger ones not. */
 bool bus_bundle_next(struct slice *rest, struct bundled *message);
 
 /* A part of a message as ZeroMQ has them, without a copy: the bytes must stay until it is closed.

@@ -63,7 +63,8 @@ const char *message_name(enum message_type type)
 enum message_type message_type_of(struct slice name)
 {
     for (int type = MESSAGE_NONE + 1; type < MESSAGE_TYPES; type++)
-        if (name.len == kinds[type].name_len && !memcmp(name.at, kinds[type].name, name.len))
+        if (slice_same(name,
+                       (struct slice){(const uint8_t *)kinds[type].name, kinds[type].name_len}))
             return (enum message_type)type;
     return MESSAGE_NONE;
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <unistd.h>
 
+#include "shared/base/bytes.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/bus/bundle.h"
@@ -114,6 +115,25 @@ static void a_bundle_has_a_limit_and_so_has_a_message_in_it(void **state)
     assert_false(bus_bundle_fits(&it));
 }
 
+/* Nobody who keeps to the rules sends it. */
+static void a_message_that_may_not_be_in_it_is_malformed(void **state)
+{
+    (void)state;
+    static uint8_t bytes[2 * BUNDLED_MAX_BYTES], large[BUNDLED_MAX_BYTES];
+    const struct slice frames[] = {{large, sizeof large}, slice_of("small")};
+    const char *const clients[] = {"ann", ""};
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *at = bytes;
+        at += bytes_put_part(at, clients[i], strlen(clients[i]));
+        at += bytes_put_part(at, "", 0);
+        at += bytes_put_part(at, frames[i].at, frames[i].len);
+        struct slice rest = {bytes, (size_t)(at - bytes)};
+        struct bundled it;
+        assert_false(bus_bundle_next(&rest, &it));
+        assert_true(rest.len > 0);
+    }
+}
+
 static void a_bundle_that_is_cut_short_is_noticed_wherever_that_is(void **state)
 {
     (void)state;
@@ -148,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(several_messages_travel_as_one_and_a_single_one_as_ever),
         cmocka_unit_test(a_bundle_has_a_limit_and_so_has_a_message_in_it),
+        cmocka_unit_test(a_message_that_may_not_be_in_it_is_malformed),
         cmocka_unit_test(a_bundle_that_is_cut_short_is_noticed_wherever_that_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

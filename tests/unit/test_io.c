@@ -63,13 +63,11 @@ static void open_side(node_id_t id)
 {
     static const char *const hosts[] = {NULL, "127.0.0.1", "127.0.0.1"};
     struct side *side = &sides[id];
-    struct mesh_config config = {.id = id,
-                                 .n_nodes = NODES,
-                                 .port = port,
-                                 .bind = hosts[1],
-                                 .hosts = hosts,
-                                 .doors = doors,
-                                 .feed_silent_us = SECOND_US};
+    struct mesh_config config = {.id = id, .n_nodes = NODES, .port = port};
+    config.bind = hosts[1];
+    config.hosts = hosts;
+    config.doors = doors;
+    config.feed_silent_us = SECOND_US;
     struct text why = {0};
     char dir[128];
     text_format(dir, sizeof dir, "%s/node%u", root, (unsigned)id);
@@ -295,11 +293,10 @@ static void answers_that_wait_for_the_disk_are_bounded_in_bytes(void **state)
     message_add_frame(piece, bytes);
     blob_drop(&bytes);
     gate_durable(from->gate, 50);
+    struct slice broker = slice_of("broker"), client = slice_of("client");
     for (int i = 0; i < 1000; i++)
-        gate_reply(from->gate,
-                   clients_add(&from->clients, slice_of("broker"), slice_of("client"), false,
-                               SIZE_MAX),
-                   piece, 60);
+        gate_reply(from->gate, clients_add(&from->clients, broker, client, false, SIZE_MAX), piece,
+                   60);
     assert_int_equal(from->clients.map.count, GATE_HELD_BYTES / VALUE_CHUNK_BYTES);
     gate_durable(from->gate, 60); /* to nobody that is there */
     assert_int_equal(from->clients.map.count, 0);
