@@ -12,8 +12,8 @@ void audience_take(struct audience *audience, struct slice said, uint64_t now_us
     }
 }
 
-bool audience_hears(const struct audience *audience, uint64_t now_us)
+bool audience_hears(const struct audience *audience, bool heartbeat, uint64_t now_us)
 {
-    return audience->topics &&
-           (now_us >= audience->since_us + AUDIENCE_SETTLES_US || MUTANT(audience_hears_at_once));
+    bool settled = now_us >= audience->since_us + AUDIENCE_SETTLES_US;
+    return audience->topics && (!heartbeat || settled || MUTANT(audience_hears_at_once));
 }

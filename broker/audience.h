@@ -9,8 +9,8 @@
 #include "shared/base/limits.h"
 #include "shared/base/types.h"
 
-/* The first one to listen hears nothing for so long: the nodes have to learn that they are to send
- * events. So whoever has heard anything hears all that is told from then on. */
+/* The first one to listen hears no heartbeat for so long: the nodes have to learn that they are to
+ * send events. So whoever has heard a heartbeat hears all that is told from then on. */
 #define AUDIENCE_SETTLES_US (100 * MS_US)
 
 /* Zero-initialize: nobody listens. */
@@ -23,7 +23,7 @@ struct audience {
  * Anything else is ignored. */
 void audience_take(struct audience *audience, struct slice said, uint64_t now_us);
 
-/* Whether what the nodes tell is to be passed on. */
-bool audience_hears(const struct audience *audience, uint64_t now_us);
+/* Whether what the nodes tell is to be passed on: a heartbeat, or an event. */
+bool audience_hears(const struct audience *audience, bool heartbeat, uint64_t now_us);
 
 #endif

@@ -236,7 +236,6 @@ static void take_request(struct broker *broker)
     }
 }
 
-/* An answer for a client: [frame 0]..., which is passed on as it is. */
 static void take_answer(struct broker *broker, struct link *link, struct slice client,
                         zmq_msg_t *parts, size_t n, uint64_t now_us)
 {
@@ -271,7 +270,7 @@ static void take_reply(struct broker *broker, struct link *link)
 {
     uint64_t now_us = clock_now_us();
     link->asked_us = 0;
-    /* [client][""][frame 0]...: the delimiter goes. */
+    /* [client][""][frame 0]...: the delimiter goes, the rest is passed on as it is. */
     if (broker->parts.n < 3 || bus_part(&broker->parts, 1).len)
         reject(broker, "node's answer", "an answer without its envelope");
     else if (access_is_answer(bus_part(&broker->parts, 0)))
@@ -293,12 +292,13 @@ static void take_feed(struct broker *broker, node_id_t from)
     int error = bus_decode(&broker->parts, 0, &message, &why);
     if (!error)
         error = admission_hear(&broker->tracker, from, message, clock_now_us(), &why);
+    bool heartbeat = message && message->type == MESSAGE_HEARTBEAT;
     message_drop(&message);
     if (!error)
         broker->links[from].bundles = broker->tracker.nodes[from].bundles;
     if (error && error != ERR_STALE)
         reject(broker, "feed", why.at);
-    else if (audience_hears(&broker->audience, clock_now_us()) &&
+    else if (audience_hears(&broker->audience, heartbeat, clock_now_us()) &&
              pass_on(broker->feed_out, NULL, 0, broker->parts.at, broker->parts.n, NULL))
         broker->dropped++;
 }

@@ -18,31 +18,33 @@ static void nobody_hears_anything_while_nobody_listens(void **state)
 {
     (void)state;
     struct audience audience = {0};
-    assert_false(audience_hears(&audience, NOW_US));
+    assert_false(audience_hears(&audience, true, NOW_US));
     audience_take(&audience, comes, NOW_US);
     audience_take(&audience, goes, NOW_US);
-    assert_false(audience.topics || audience_hears(&audience, 2 * NOW_US));
+    assert_false(audience.topics || audience_hears(&audience, true, 2 * NOW_US));
+    assert_false(audience_hears(&audience, false, 2 * NOW_US));
 }
 
 /* Else a client that waits for the first heartbeat, and then does something, would miss its event.
  */
-static void the_first_hears_nothing_before_the_nodes_know_of_it(void **state)
+static void the_first_hears_no_heartbeat_before_the_nodes_know_of_it(void **state)
 {
     (void)state;
     struct audience audience = {0};
     audience_take(&audience, comes, NOW_US);
-    assert_false(audience_hears(&audience, NOW_US));
-    assert_false(audience_hears(&audience, NOW_US + AUDIENCE_SETTLES_US - 1));
-    assert_true(audience_hears(&audience, NOW_US + AUDIENCE_SETTLES_US));
+    assert_false(audience_hears(&audience, true, NOW_US));
+    assert_false(audience_hears(&audience, true, NOW_US + AUDIENCE_SETTLES_US - 1));
+    assert_true(audience_hears(&audience, true, NOW_US + AUDIENCE_SETTLES_US));
+    assert_true(audience_hears(&audience, false, NOW_US)); /* an event that comes is passed on */
     /* The second one takes nothing from the first. */
     audience_take(&audience, topic, NOW_US + SECOND_US);
-    assert_true(audience_hears(&audience, NOW_US + SECOND_US));
+    assert_true(audience_hears(&audience, true, NOW_US + SECOND_US));
     audience_take(&audience, goes, NOW_US + SECOND_US);
-    assert_true(audience_hears(&audience, NOW_US + SECOND_US));
+    assert_true(audience_hears(&audience, true, NOW_US + SECOND_US));
     audience_take(&audience, goes, NOW_US + SECOND_US);
-    assert_false(audience_hears(&audience, NOW_US + SECOND_US));
+    assert_false(audience_hears(&audience, true, NOW_US + SECOND_US));
     audience_take(&audience, comes, NOW_US + 2 * SECOND_US);
-    assert_false(audience_hears(&audience, NOW_US + 2 * SECOND_US));
+    assert_false(audience_hears(&audience, true, NOW_US + 2 * SECOND_US));
 }
 
 static void nonsense_is_no_audience(void **state)
@@ -59,7 +61,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_hears_anything_while_nobody_listens),
-        cmocka_unit_test(the_first_hears_nothing_before_the_nodes_know_of_it),
+        cmocka_unit_test(the_first_hears_no_heartbeat_before_the_nodes_know_of_it),
         cmocka_unit_test(nonsense_is_no_audience),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
