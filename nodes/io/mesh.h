@@ -16,7 +16,7 @@ struct mesh_config {
     const char *bind;         /* address to listen on */
     const char *const *hosts; /* of node 1 is hosts[1]; borrowed */
     struct doors *doors;      /* who may connect; borrowed */
-    uint64_t feed_silent_us;  /* a feed that falls silent for so long is connected again */
+    uint64_t feed_silent_us;  /* a feed that was heard, and then not for so long: it is made anew */
 };
 
 struct mesh;

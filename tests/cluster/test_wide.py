@@ -2,6 +2,8 @@
 import math
 import signal
 
+import pytest
+
 import harness
 from harness import OK, seconds, wait_for
 
@@ -11,6 +13,7 @@ UP_S = 60
 SAME = ("cluster_id", "nodes", "voters", "term", "last_term", "last_index", "jobs", "finished", "job_ids")
 
 
+@pytest.mark.alone
 def test_25_nodes_lose_their_coordinator_and_all_end_with_the_same(make_cluster):
     # So many heartbeats are too many to decode under sanitizers.
     slower = {"heartbeat": "400ms", "election_timeout": "4s"} if harness.SANITIZED else {}

@@ -63,10 +63,8 @@ static void open_side(node_id_t id)
 {
     static const char *const hosts[] = {NULL, "127.0.0.1", "127.0.0.1"};
     struct side *side = &sides[id];
-    struct mesh_config config = {.id = id, .n_nodes = NODES, .port = port};
-    config.bind = hosts[1];
-    config.hosts = hosts;
-    config.doors = doors;
+    struct mesh_config config = {
+        .id = id, .n_nodes = NODES, .port = port, .bind = hosts[1], .hosts = hosts, .doors = doors};
     config.feed_silent_us = SECOND_US;
     struct text why = {0};
     char dir[128];
