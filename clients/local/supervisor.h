@@ -134,7 +134,7 @@ struct supervisor_config {
          1,                                                                         \
          SLOTS_MAX,                                                                 \
          "N",                                                                       \
-         "operations and commands at a time on a node, together (default: one\n"    \
+         "operations and commands at a time on a node, together (default: one "     \
          "operation, and processors / nodes commands)"},                            \
         {"keep-values",                                                             \
          OPTION_DURATION,                                                           \

@@ -192,6 +192,15 @@ def test_help_knows_every_command(cluster):
     assert json.loads(cluster.ok("version", "--json"))["version"]
 
 
+@pytest.mark.parametrize("command", ["up", "run", "submit", "map", "monitor", "web", "recover", "status"])
+def test_lists_in_help_keep_their_shape(cluster, command):
+    """Whatever stands below "Options" begins as all of it does."""
+    for section in cluster.ok("help", command).split("\n\n"):
+        title, *rows = section.splitlines()
+        if title.startswith("Options"):
+            assert rows and all(row.startswith("  ") for row in rows), rows
+
+
 def test_options_come_from_the_environment(cluster):
     out = cluster.ok("submit", "factorial", 10, env={"CONCLAVE_JSON": "1"})
     assert json.loads(out)["result"]["text"] == "3628800"

@@ -3,6 +3,8 @@
 import os
 import pathlib
 import re
+import shlex
+import subprocess
 import sys
 
 import pytest
@@ -38,6 +40,43 @@ def test_what_a_page_says_is_what_happens(make_cluster, tmp_path, page):
     environment = harness.clean_environment(ports.mark, CONCLAVE_PORT=str(ports.port))
     try:
         type_all(page, tmp_path, environment)
+    finally:
+        harness.end_marked(ports.mark)
+
+
+def more_of_the_readme():
+    """The rows of "More to try": a command, and what it does."""
+    block = re.search(r"^More to try.*?^```\n(.*?)^```$", read("README.md"), re.DOTALL | re.MULTILINE).group(1)
+    return [re.split(r" {2,}", row)[0] for row in block.splitlines()]
+
+
+MORE_FILES = {"JOBS": "factorial 10\nprimorial 30\n", "numbers.txt": "12\n-5\n7\n", "moduli.txt": "f\n15\n4d\n", "FILE": "any\n"}
+
+
+@pytest.mark.parametrize("row", more_of_the_readme())
+def test_more_to_try_can_be_tried(cluster, make_cluster, tmp_path, row):
+    for name, text in MORE_FILES.items():
+        (tmp_path / name).write_text(text)
+    ports = make_cluster(nodes=6, insecure=True)
+    command = re.sub(r"--port \d+", f"--port {ports.port}", row)
+    environment = cluster.environment() if command == row else harness.clean_environment(ports.mark)
+    where = re.search(r"--dir (\w+)", command)
+    # A file that is followed never ends.
+    following = "--follow" in command
+    if following:
+        command += " --timeout 2s"
+
+    def run(line):
+        return subprocess.run(shlex.split(line), cwd=tmp_path, env=environment | {"PATH": f"{harness.BIN}:{os.environ['PATH']}"},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.seconds(60), check=False)
+    try:
+        done = run(command)
+        assert done.returncode == (harness.TIMEOUT if following else 0), done
+        assert done.stdout or "--output" in command, done
+        if where:
+            submitted = run(f"conclave submit factorial 10 --dir {where.group(1)}")
+            assert "10!=3628800" in submitted.stdout, submitted
+            assert run(f"conclave down --dir {where.group(1)}").returncode == 0
     finally:
         harness.end_marked(ports.mark)
 
