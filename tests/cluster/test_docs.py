@@ -1,15 +1,18 @@
 """The examples of README and docs: what stands there after `$ ` is typed into one shell, and what comes back is what stands there
 (tests/tools/pasted.py)."""
+import json
 import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 import harness
+from web import Web
 
 sys.path.insert(0, str(harness.ROOT / "tests/tools"))
 import pasted  # noqa: E402  pylint: disable=wrong-import-position
@@ -79,6 +82,21 @@ def test_more_to_try_can_be_tried(cluster, make_cluster, tmp_path, row):
             assert run(f"conclave down --dir {where.group(1)}").returncode == 0
     finally:
         harness.end_marked(ports.mark)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl")
+def test_what_the_readme_asks_of_the_web_is_answered(cluster, tmp_path):
+    """Its second block with a browser's address in it, against a web process on a port of its own."""
+    block = re.search(r"^\$ conclave web\n.*?^```$", read("README.md"), re.DOTALL | re.MULTILINE).group(0).replace("\\\n", " ")
+    web = Web(cluster)
+    (tmp_path / ".conclave").mkdir()
+    (tmp_path / ".conclave/web.token").write_text(web.token)
+    answers = [subprocess.run(["sh", "-c", line[2:].replace(":7080", f":{web.port}")], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=harness.seconds(20), check=True).stdout
+               for line in block.splitlines() if line.startswith("$ curl")]
+    metrics, submitted = answers
+    assert "conclave_jobs" in metrics
+    assert json.loads(submitted)["id"] in cluster.ok("job", "list")
 
 
 @pytest.mark.parametrize("page", PAGES)
