@@ -166,10 +166,19 @@ def send_signal(pid, number):
         pass
 
 
+def lives(pid):
+    """Whether a process is there, with its descriptors: one that ends loses its environment before its ports."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def end_marked(mark):
-    for pid in marked_pids(mark):
+    pids = list(marked_pids(mark))
+    for pid in pids:
         send_signal(pid, signal.SIGKILL)
-    wait_for(lambda: not marked_pids(mark), 5, "every process of the test is gone")
+    wait_for(lambda: not any(map(lives, pids)) and not marked_pids(mark), 5, "every process of the test is gone")
 
 
 def sanitizer_reports(directory):

@@ -82,7 +82,7 @@ def numbers_file(path, numbers, line="{}\n"):
     (["product", "12", "x"], "", "conclave: 'x' is not an integer\n"),
     (["product", "n.txt"], "1\n", "@n.txt reads integers from that file"),
     (["product", "@other.txt"], "1\n", "cannot read other.txt"), (["product"], "", "product takes integers"),
-    (["product", "-"], "", "@- reads integers from stdin"), (["product", "@-", "@-"], "", "stdin can be read once"),
+    (["product", "-"], "", "@- reads integers from stdin"), (["product", "@-", "@-"], "", "stdin can be read only once"),
     (["product", "value:12"], "", "4 to 64 hexadecimal digits"), (["product", "job:x"], "", "looks like job:3-17"),
     (["product", "12", "--against", "@n.txt"], "1\n", "product takes no --against"),
     (["product", "@n.txt", "--base", "12"], "1\n", "--base takes 10 or 16"),

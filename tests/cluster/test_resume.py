@@ -149,9 +149,7 @@ def test_up_goes_on_in_its_directory(make_cluster, how):
         for node in cluster.status()["nodes"]:
             harness.send_signal(node["pid"], signal.SIGKILL)
     else:
-        for pid in harness.marked_pids(cluster.mark):
-            harness.send_signal(pid, signal.SIGKILL)
-        wait_for(lambda: not harness.marked_pids(cluster.mark), what="all are gone")
+        harness.end_marked(cluster.mark)
         cluster.ok(*words)
     told = cluster.feed.wait(resumed, 20, "the job continues", since)
     assert done_at_resumption(told) > 0.2 * 33336
