@@ -9,12 +9,11 @@
 #include <unistd.h>
 
 #include "shared/base/bytes.h"
-#include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/bus/bundle.h"
+#include "tests/harness/sockets.h"
 
-#define PATIENCE_US (10 * SECOND_US)
-#define HOST        "127.0.0.1"
+#define HOST "127.0.0.1"
 
 static struct bundled message(const char *client, const char *stated, const char *frame)
 {
@@ -37,15 +36,6 @@ static void assert_next(struct slice *rest, const char *client, const char *stat
 }
 
 /* --- over a socket --- */
-
-static void receive(void *socket, struct bus_parts *parts)
-{
-    uint64_t deadline_us = clock_now_us() + PATIENCE_US;
-    int error;
-    while ((error = bus_receive(socket, parts)) == ERR_NOT_FOUND && clock_now_us() < deadline_us)
-        zmq_poll(&(zmq_pollitem_t){.socket = socket, .events = ZMQ_POLLIN}, 1, 100);
-    assert_int_equal(error, OK);
-}
 
 static void several_messages_travel_as_one_and_a_single_one_as_ever(void **state)
 {

@@ -16,6 +16,7 @@
 #include "shared/base/error.h"
 #include "shared/bus/link.h"
 #include "shared/bus/roster.h"
+#include "tests/harness/sockets.h"
 
 #define PATIENCE_US (10 * SECOND_US)
 #define HOST        "127.0.0.1"
@@ -47,15 +48,6 @@ static unsigned bind_somewhere(void *socket)
     while (bus_bind(socket, HOST, next_port))
         next_port++;
     return next_port++;
-}
-
-static void receive(void *socket, struct bus_parts *parts)
-{
-    uint64_t deadline_us = clock_now_us() + PATIENCE_US;
-    int error;
-    while ((error = bus_receive(socket, parts)) == ERR_NOT_FOUND && clock_now_us() < deadline_us)
-        zmq_poll(&(zmq_pollitem_t){.socket = socket, .events = ZMQ_POLLIN}, 1, 100);
-    assert_int_equal(error, OK);
 }
 
 static struct message *value_get(uint64_t offset)
