@@ -44,7 +44,7 @@ TESTS = {
     "waits_unbounded": ("test_limits", "who_asks_a_broker_without_end_leaves_room_for_others"),
     "shares_unbounded": ("test_limits", "who_asks_without_end_leaves_room_for_others"),
     "bundle_ends_early": ("test_inbox_bundles", "a_bundle_waits_while_others_are_heard"),
-    "bundle_of_anybody": "tests/cluster/test_bench.py::test_requests_that_come_in_bundles_are_all_taken",
+    "bundle_of_anybody": ("test_inbox_keys", "a_request_counts_for_who_sent_its_bundle"),
     "audience_hears_at_once": ("test_audience", "the_first_hears_no_heartbeat_before_the_nodes_know_of_it"),
     "release_nobody": ("test_follow", "a_job_that_was_spread_is_released_by_all_its_workers"),
     "held_unbounded": ("test_io", "answers_that_wait_for_the_disk_are_bounded_in_bytes"),
