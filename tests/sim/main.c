@@ -159,7 +159,7 @@ static int plant(const char *name)
 static const uint64_t rare_from[MUTANT_KINDS] = {
     [MUTANT_begun_waits] = 802,           [MUTANT_lacking_file_is_failure] = 591,
     [MUTANT_lacking_file_begins] = 591,   [MUTANT_commit_unverified] = 515,
-    [MUTANT_install_keeps_suffix] = 379,  [MUTANT_old_ack_confirms] = 291,
+    [MUTANT_install_keeps_suffix] = 335,  [MUTANT_old_ack_confirms] = 291,
     [MUTANT_second_source_ignored] = 217, [MUTANT_unconfirmed_reads] = 200,
     [MUTANT_lost_is_there] = 145,
 };
