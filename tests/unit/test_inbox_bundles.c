@@ -9,90 +9,57 @@
 #include <cmocka.h>
 #include <unistd.h>
 
-#include "nodes/io/gate.h"
-#include "nodes/io/inbox.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 #include "shared/base/log.h"
 #include "shared/bus/bundle.h"
+#include "tests/harness/coreless.h"
 
-#define NODES       2
 #define SELF        2
 #define PATIENCE_US (20 * SECOND_US)
-#define PORT_TRIES  50
-#define PORT_STEP   40 /* beyond all ports of a cluster of two */
-
-/* A node without a core. */
-struct node_side {
-    struct mesh *mesh;
-    struct clients clients;
-    struct gate *gate;
-    struct inbox *inbox;
-    uint64_t client; /* the last request's */
-};
 
 static void *context;
 static struct doors *doors;
-static unsigned port;
-static struct node_side node;
+static struct coreless node;
+static uint64_t last_client; /* the last request's */
 
 static int open_node(void **state)
 {
-    static const char *const hosts[] = {NULL, "127.0.0.1", "127.0.0.1"};
-    struct text why = {0};
-    int error = ERR_EXISTS;
     (void)state;
     log_open("test", LOG_ERROR);
     context = bus_open();
     doors = doors_open_to_all();
-    port = 20000 + (unsigned)getpid() % 5000;
-    for (unsigned tries = 0; error == ERR_EXISTS && tries < PORT_TRIES; tries++) {
-        port += PORT_STEP;
-        struct mesh_config config = {.id = SELF,
-                                     .n_nodes = NODES,
-                                     .port = port,
-                                     .bind = hosts[1],
-                                     .hosts = hosts,
-                                     .doors = doors};
-        error = mesh_open(context, &config, &node.mesh, &why);
-    }
-    if (error)
-        return -1;
-    node.gate = gate_new(node.mesh, &node.clients, NODES);
-    node.inbox = inbox_new("conclave", SELF, NODES, node.mesh, &node.clients, node.gate);
+    coreless_open(&node, context, doors, SELF);
     return 0;
 }
 
 static int close_node(void **state)
 {
     (void)state;
-    inbox_destroy(&node.inbox);
-    gate_destroy(&node.gate);
-    clients_clear(&node.clients);
-    mesh_close(&node.mesh, 0);
+    coreless_close(&node);
     doors_close(&doors);
     bus_close(context);
     return 0;
 }
 
 /* Only the control plane is of interest. */
-static void turn(struct node_side *side)
+static void turn(void)
 {
     struct event event;
     int error;
-    while ((error = inbox_receive(side->inbox, PLANE_CONTROL, clock_now_us(), &event)) !=
+    while ((error = inbox_receive(node.inbox, PLANE_CONTROL, clock_now_us(), &event)) !=
            ERR_NOT_FOUND)
         if (!error && event.kind == EVENT_REQUEST)
-            side->client = event.request.client;
-    assert_false(inbox_has_more(side->inbox));
-    mesh_send_bundles(side->mesh);
+            last_client = event.request.client;
+    assert_false(inbox_has_more(node.inbox));
+    mesh_send_bundles(node.mesh);
 }
 
 #define until(condition)                                \
     do {                                                \
         uint64_t end_us = clock_now_us() + PATIENCE_US; \
         while (!(condition)) {                          \
-            turn(&node);                                \
+            turn();                                     \
             if (clock_now_us() > end_us)                \
                 fail_msg("never: %s", #condition);      \
             usleep(200);                                \
@@ -102,7 +69,7 @@ static void turn(struct node_side *side)
 static void *broker_of_it(void)
 {
     void *dealer = bus_socket(context, ZMQ_DEALER);
-    assert_int_equal(bus_connect(dealer, "127.0.0.1", mesh_base_port(port, SELF) + PLANE_CONTROL),
+    assert_int_equal(bus_connect(dealer, "127.0.0.1", coreless_port(&node, SELF, PLANE_CONTROL)),
                      OK);
     return dealer;
 }
@@ -129,13 +96,13 @@ static uint64_t number_in(struct slice *rest, const char *client, const char *co
     return number;
 }
 
-static void reply_to(struct node_side *side, uint64_t client, uint64_t request)
+static void reply_to(uint64_t client, uint64_t request)
 {
     struct message *reply = message_new(MESSAGE_ERROR);
     reply->as.error = (struct wire_error){.request = request,
                                           .code = slice_of("busy"),
                                           .reason = slice_of("test")};
-    gate_reply(side->gate, client, reply, 0);
+    gate_reply(node.gate, client, reply, 0);
     message_drop(&reply);
 }
 
@@ -144,8 +111,7 @@ static void requests_of_a_bundle_are_answered_in_one(void **state)
 {
     (void)state;
     static struct bus_parts parts;
-    struct node_side *side = &node;
-    uint64_t before = side->clients.last, rejected = inbox_rejected(side->inbox);
+    uint64_t before = node.clients.last, rejected = inbox_rejected(node.inbox);
     void *broker = broker_of_it();
     struct message *request = message_new(MESSAGE_STATUS_GET),
                    *wrong = message_new(MESSAGE_VOTE_REQUEST);
@@ -157,10 +123,10 @@ static void requests_of_a_bundle_are_answered_in_one(void **state)
             gather(&bundle, "you", wrong);
     }
     assert_int_equal(bus_bundle_send(&bundle, broker, (struct slice){0}, NULL), OK);
-    until(side->clients.last == before + 4);
-    reply_to(side, before + 4, 3);
-    reply_to(side, before + 1, 1);
-    reply_to(side, before + 2, 2);
+    until(node.clients.last == before + 4);
+    reply_to(before + 4, 3);
+    reply_to(before + 1, 1);
+    reply_to(before + 2, 2);
     until(bus_receive(broker, &parts) == OK);
     /* That one was refused in the turn that read it, before we answered. */
     assert_false(bus_bundle_is(&parts, 0));
@@ -173,18 +139,18 @@ static void requests_of_a_bundle_are_answered_in_one(void **state)
     assert_int_equal(number_in(&rest, "you", "busy"), 2);
     assert_int_equal(rest.len, 0);
     /* Cut short: what is whole before it counts, the rest is rejected, once. */
-    assert_int_equal(inbox_rejected(side->inbox), rejected + 1);
+    assert_int_equal(inbox_rejected(node.inbox), rejected + 1);
     gather(&bundle, "me", request);
     gather(&bundle, "me", request);
     bundle.buffer.len--;
-    side->client = 0;
+    last_client = 0;
     assert_int_equal(bus_bundle_send(&bundle, broker, (struct slice){0}, NULL), OK);
-    until(inbox_rejected(side->inbox) == rejected + 2);
-    assert_int_equal(side->client, before + 5);
-    reply_to(side, side->client, 3);
+    until(inbox_rejected(node.inbox) == rejected + 2);
+    assert_int_equal(last_client, before + 5);
+    reply_to(last_client, 3);
     until(bus_receive(broker, &parts) == OK);
     assert_false(bus_bundle_is(&parts, 0));
-    assert_int_equal(side->clients.map.count, 0);
+    assert_int_equal(node.clients.map.count, 0);
     message_drop(&wrong);
     message_drop(&request);
     bus_bundle_clear(&bundle);

@@ -9,61 +9,21 @@
 #include <cmocka.h>
 #include <unistd.h>
 
-#include "nodes/io/gate.h"
-#include "nodes/io/inbox.h"
 #include "shared/base/error.h"
 #include "shared/bus/bundle.h"
+#include "tests/harness/coreless.h"
 #include "tests/harness/people.h"
 
-#define NODES      2
-#define PORT_TRIES 50
-#define PORT_STEP  40 /* beyond all ports of a cluster of two */
-#define REQUESTS   3
+#define REQUESTS 3
 
-/* Node 1 without a core. */
-static struct doors *doors;
-static struct mesh *mesh;
-static struct clients clients;
-static struct gate *gate;
-static struct inbox *inbox;
-static unsigned port;
-
-static void open_node(void)
-{
-    static const char *const hosts[] = {NULL, HOST, HOST};
-    struct text why = {0};
-    int error = ERR_EXISTS;
-    doors = people_doors(NODE_1);
-    port = 26000 + (unsigned)getpid() % 4000;
-    for (unsigned tries = 0; error == ERR_EXISTS && tries < PORT_TRIES; tries++) {
-        port += PORT_STEP;
-        struct mesh_config config = {.id = 1, .n_nodes = NODES, .port = port};
-        config.bind = HOST;
-        config.hosts = hosts;
-        config.doors = doors;
-        config.feed_silent_us = SECOND_US;
-        error = mesh_open(people_context, &config, &mesh, &why);
-    }
-    assert_int_equal(error, OK);
-    gate = gate_new(mesh, &clients, NODES);
-    inbox = inbox_new("conclave", 1, NODES, mesh, &clients, gate);
-}
-
-static void close_node(void)
-{
-    inbox_destroy(&inbox);
-    gate_destroy(&gate);
-    clients_clear(&clients);
-    mesh_close(&mesh, 0);
-    doors_close(&doors);
-}
+static struct coreless node;
 
 /* What comes first from this plane; it must come soon. */
 static int receive_from(enum plane plane, struct event *event)
 {
     uint64_t end_us = clock_now_us() + PATIENCE_US;
     int error;
-    while ((error = inbox_receive(inbox, plane, clock_now_us(), event)) == ERR_NOT_FOUND &&
+    while ((error = inbox_receive(node.inbox, plane, clock_now_us(), event)) == ERR_NOT_FOUND &&
            clock_now_us() < end_us)
         usleep(200);
     return error;
@@ -72,13 +32,14 @@ static int receive_from(enum plane plane, struct event *event)
 static void *visit(int who, enum plane plane)
 {
     return people_visit(&people[who], people[NODE_1].public_key, ZMQ_DEALER,
-                        mesh_base_port(port, 1) + plane);
+                        coreless_port(&node, 1, plane));
 }
 
 static void a_request_counts_for_who_sent_its_bundle(void **state)
 {
     (void)state;
-    open_node();
+    struct doors *doors = people_doors(NODE_1);
+    coreless_open(&node, people_context, doors, 1);
     void *broker = visit(BROKER, PLANE_CONTROL), *other = visit(NODE_2, PLANE_CHANNEL);
     struct bundle bundle = {0};
     struct codec_buffer encoded = {0};
@@ -107,7 +68,8 @@ static void a_request_counts_for_who_sent_its_bundle(void **state)
     bus_bundle_clear(&bundle);
     bus_socket_close(&broker, 0);
     bus_socket_close(&other, 0);
-    close_node();
+    coreless_close(&node);
+    doors_close(&doors);
 }
 
 int main(void)
