@@ -210,7 +210,7 @@ $(B)/lib/conclave.pc: clients/library/conclave.pc.in $(B)/lib/pc.list
 # be loaded first themselves.
 shims := $(patsubst tests/shim/%.c,$(B)/lib/%.so,$(wildcard tests/shim/*.c))
 .PHONY: shims
-shims: $(shims)
+shims: $(shims) ## libraries that tests load into programs: failing disks, clocks, ...
 $(B)/lib/%.so: tests/shim/%.c $(B)/flags
 	@mkdir -p $(@D); $(call say,SHIM,$@)
 	$(Q)$(filter-out $(sanitizer),$(compile)) -MF $(@:.so=.d) -fPIC -shared $(LDFLAGS) -o $@ $<
@@ -603,6 +603,6 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-17s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile packaging/package.mk | awk -F'|' -f tests/tools/wrap.awk
 
 -include $(patsubst %.o,%.d,$(call objs,$(c_files)) $(made_clients)) $(shims:.so=.d) $(header_marks:%=%.d)

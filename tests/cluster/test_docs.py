@@ -108,10 +108,34 @@ def test_every_block_with_commands_is_run_or_says_why_not(page):
         assert block["why"] or not pasted.COMMAND.search(block["text"]), f"{page}: neither run nor explained:\n{block['text'][:200]}"
 
 
+def anchors(text):
+    """What headings are called in links: as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", pasted.FENCED.sub("", text), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
     base = pathlib.Path(page).parent
     for target in re.findall(r"\]\(([^)\s]+)\)", read(page)):
-        if "://" in target or target.startswith("#"):
+        if "://" in target:
             continue
-        assert (harness.ROOT / base / target.partition("#")[0]).exists(), f"{page}: {target}"
+        name, _, anchor = target.partition("#")
+        file = harness.ROOT / (base / name if name else page)
+        assert file.exists(), f"{page}: {target}"
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), f"{page}: {target}"
+
+
+@pytest.fixture(scope="module", name="targets")
+def targets_fixture():
+    """The lines of `make help`, by target."""
+    lines = subprocess.run(["make", "-s", "help"], cwd=harness.ROOT, capture_output=True, text=True,
+                           timeout=harness.seconds(60), check=True).stdout.splitlines()
+    assert max(map(len, lines)) < 80, "it fits a terminal"
+    return {line.split()[0] for line in lines if not line.startswith(" ")}
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "clients/python/README.md"])
+def test_what_is_made_can_be_made(targets, page):
+    for words in re.findall(r"(?:`|\$ )make ((?:[A-Z_]+=\S+ )*[a-z][a-z-]*)\b(?![/.])", read(page)):
+        assert words.split()[-1] in targets, f"{page}: make {words}"
