@@ -1,21 +1,4 @@
 /* E's decimals from Q and T of its series. */
-#include "nodes/work/integer_series.h"
-#include "nodes/work/operator_work.h"
+#include "nodes/work/operator_series.h"
 
-static int room(const struct compute_op *op, size_t *room_bytes)
-{
-    struct integer_operand operands[OPERANDS_MAX];
-    operator_integers(op, operands);
-    return integer_digits_room(SERIES_E, operands, op->n_operands, room_bytes);
-}
-
-static int into(const struct compute_op *op, struct blob *out, uint64_t *operations,
-                stop_flag *stop)
-{
-    struct integer_operand operands[OPERANDS_MAX];
-    operator_integers(op, operands);
-    *operations = 1;
-    return integer_digits_into(SERIES_E, operands, op->n_operands, out, stop);
-}
-
-const struct operator_work operator_e_digits_work = {room, into};
+OPERATOR_OF_DIGITS(e_digits, SERIES_E)

@@ -13,20 +13,6 @@ static int check(const struct plan *plan, struct text *why)
     return ERR_RANGE;
 }
 
-/* It has no result. */
-static uint64_t cost(const struct plan *plan)
-{
-    (void)plan;
-    return 0;
-}
-
-/* A plan that nobody schedules. */
-static void plan_stages(struct plan *plan)
-{
-    plan_add_tree(plan, OPCODE_MULTIPLY, 1);
-    plan_add_one(plan, OPCODE_TEXT);
-}
-
 const struct job_kind kind_empty = {
     .name = "empty",
     .example = "1000",
@@ -36,7 +22,5 @@ const struct job_kind kind_empty = {
     .tasks = true,
     .instant = true,
     .check = check,
-    .cost = cost,
-    .plan = plan_stages,
     .label = "empty(%1)",
 };

@@ -125,6 +125,17 @@ static uint64_t ranges_least(const struct job_kind *kind)
     return has_other_plan(kind) ? 0 : PLAN_RANGES_LEAST;
 }
 
+/* A kind of tasks has one that nobody schedules. */
+static void add_stages(struct plan *plan)
+{
+    if (plan->kind->plan) {
+        plan->kind->plan(plan);
+        return;
+    }
+    plan_add_tree(plan, OPCODE_MULTIPLY, 1);
+    plan_add_one(plan, OPCODE_TEXT);
+}
+
 int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct text *why)
 {
     struct text unread = {0};
@@ -146,7 +157,7 @@ int plan_parse(struct plan *plan, struct slice kind, struct slice spec, struct t
     if (error)
         return error;
     plan->ranges = ranges_least(plan->kind);
-    plan->kind->plan(plan);
+    add_stages(plan);
     return OK;
 }
 
@@ -160,7 +171,7 @@ static void lay_out(struct plan *plan, uint64_t ranges, uint64_t pieces)
     struct plan other = {.kind = plan->kind, .ranges = ranges, .pieces = pieces};
     memcpy(other.numbers, plan->numbers, sizeof other.numbers);
     *plan = other;
-    plan->kind->plan(plan);
+    add_stages(plan);
 }
 
 int plan_set_ranges(struct plan *plan, uint64_t ranges)
@@ -242,7 +253,7 @@ struct plan_input plan_input(const struct plan *plan, size_t input)
 
 uint64_t plan_cost(const struct plan *plan)
 {
-    return plan->kind->cost(plan);
+    return plan->kind->cost ? plan->kind->cost(plan) : 0;
 }
 
 uint64_t plan_tasks(const struct plan *plan)
@@ -292,7 +303,8 @@ void kinds_check_invariants(void)
         const struct job_kind *kind = kinds[i];
         assert(kind->name[0] && strlen(kind->name) <= JOB_KIND_MAX);
         assert(kind->numbers >= 1 && kind->numbers <= PLAN_NUMBERS_MAX);
-        assert(kind->example && kind->about && kind->cost && kind->plan && kind->label);
+        assert(kind->example && kind->about && kind->label);
+        assert(!kind->cost == kind->tasks && !kind->plan == kind->tasks);
         assert(kind_find(slice_of(kind->name)) == kind);
         assert(!kind->range ||
                (kind->range_bytes && kind->ranges_from <= kind->ranges_faster_from));

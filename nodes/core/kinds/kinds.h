@@ -45,10 +45,10 @@ struct job_kind {
     size_t numbers;
     int (*check)(const struct plan *plan, struct text *why);
 
-    /* It has no operations but independent tasks, as many as its first number says (tasks/). Its
-     * plan is one that nobody schedules. `instant`: they do nothing, and nobody executes them.
-     * `commands`: its tasks or operations run what a user says, so a job needs a key that may
-     * (submit_commands). */
+    /* It has no operations but independent tasks, as many as its first number says (tasks/), and no
+     * result but what they write: cost and plan are NULL. `instant`: they do nothing, and nobody
+     * executes them. `commands`: its tasks or operations run what a user says, so a job needs a key
+     * that may (submit_commands). */
     bool tasks, instant, commands;
 
     /* An upper bound of the result's size in bytes, without overflow: the cost that is limited. */

@@ -41,20 +41,6 @@ static int check(const struct plan *plan, struct text *why)
     return ERR_RANGE;
 }
 
-/* It has no result but what its tasks write, which is bounded for each of them. */
-static uint64_t cost(const struct plan *plan)
-{
-    (void)plan;
-    return 0;
-}
-
-/* A plan that nobody schedules. */
-static void plan_stages(struct plan *plan)
-{
-    plan_add_tree(plan, OPCODE_MULTIPLY, 1);
-    plan_add_one(plan, OPCODE_TEXT);
-}
-
 const struct job_kind kind_map = {
     .name = "map",
     .example = "200 1 12345",
@@ -64,8 +50,6 @@ const struct job_kind kind_map = {
     .tasks = true,
     .commands = true,
     .check = check,
-    .cost = cost,
-    .plan = plan_stages,
     .input = input,
     .more_input = "bytes", /* uploads and files of tasks, one after another */
     .label = "map(%1 tasks)",
