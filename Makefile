@@ -243,7 +243,7 @@ $(B)/sim/sim: $(call objs,$(wildcard tests/sim/*.c) tests/harness/entries.c test
 
 # --- Checks and tests ---------------------------------------------------------------------------
 
-.PHONY: many-values test check check-headers check-layers check-lengths check-bans check-docs check-statements protocol-tables check-format test-unit test-corpus test-harness test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos chaos-long failover chaos-mutants steady
+.PHONY: many-values test check check-headers check-layers check-lengths check-bans check-packages check-docs check-statements protocol-tables check-format test-unit test-corpus test-harness test-cluster test-compose test-fuzz fuzz-corpus sim mutants chaos chaos-long failover chaos-mutants steady
 
 test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests on real clusters
 	@+$(sub_make) all check
@@ -253,7 +253,7 @@ test: deps ## deps, build, checks, unit tests, a minute of the simulator, tests 
 	@+$(sub_make) sim SEED_FROM=1
 	@+$(sub_make) test-cluster
 
-check: check-headers check-layers check-lengths check-bans check-docs check-statements ## the checks that only read
+check: check-headers check-layers check-lengths check-bans check-packages check-docs check-statements ## the checks that only read
 
 header_marks := $(headers:%=$(B)/headers/%.ok)
 check-headers: $(header_marks) ## every header compiles alone
@@ -278,6 +278,9 @@ check-lengths: ## no file over 600 lines, no function over 70
 check-bans: ## no strcpy, sprintf, atoi, ...; no time, rand, sleep, printf in the cores
 	@$(PYTHON) tests/tools/check-source.py bans
 
+check-packages: ## every library that a test needs is among those that make test installs
+	@$(PYTHON) tests/tools/check-source.py packages
+
 $(B)/tools/protocol_tables: $(B)/obj/tests/tools/protocol_tables.o $(call lib,wire base)
 	@mkdir -p $(@D); $(call say,LINK,$@)
 	$(Q)$(link) $(PKG_LIBS)
@@ -301,8 +304,10 @@ check-format: ## clang-format would change nothing
 test-unit: $(unit_tests) ## every tests/unit/test_*.c (UNIT=name for one)
 	@sh tests/tools/run-unit.sh $(B) $(if $(UNIT),$(filter %/$(UNIT) %/test_$(UNIT),$(unit_tests)),$(unit_tests))
 
-# All of them, so that none is found not to link when somebody wants to measure.
-bench_programs := $(addprefix $(B)/bench/,commands commits gearman_jobs gmp_factorial gmp_numbers history load router transform_wisdom)
+# All of them, so that none is found not to link when somebody wants to measure; but for those that want a package that tests do
+# not (the group bench of tests/tools/deps.sh), where it is missing.
+bench_programs := $(addprefix $(B)/bench/,commands commits gmp_factorial gmp_numbers history load router transform_wisdom \
+                    $(if $(wildcard /usr/include/libgearman/gearman.h),gearman_jobs))
 
 test-cluster: all shims $(B)/chaos/switch $(bench_programs) ## every tests/cluster/test_*.py, on real processes (PYTEST_ARGS=...)
 	@CONCLAVE_BIN='$(abspath $(B))/bin' CONCLAVE_SANITIZE='$(SANITIZE)' \

@@ -10,6 +10,7 @@
   check-source.py state             every field of the replicated state is in a list of fields beside its table
   check-source.py state-fail        the same, of copies of the source with one fault each: that it finds them
   check-source.py bans              functions that nobody calls, and those that no core calls
+  check-source.py packages          every header is of a package that `make test` installs
   check-source.py symbols LIB...    what the cores' objects ask of the outside world
 """
 import os
@@ -49,6 +50,11 @@ OF_SLICES = re.compile(r"\bmem(?:cpy|cmp|move)\s*\((?:[^;]*?,)?\s*([\w\[\]>.-]+)
 # Files for users come from one place (clients/local/outfile.h); the lock of a directory is opened, not written.
 WRITES = re.compile(r'\bO_CREAT\b|\bmkstemp\w*\s*\(|\bjson_dump_file\s*\(|\bfopen\s*\([^;]*"[wa]')
 WRITERS = ("clients/local/outfile.c", "clients/local/local.c")
+
+# What comes with the compiler, beside the packages of the groups build and test (tests/tools/deps.sh).
+COMPILERS = re.compile(r"libc6-dev|linux-libc-dev|libgcc-\d+-dev|libstdc\+\+-\d+-dev")
+# Built only where a package of the group bench is.
+NOT_TESTED = ("tests/bench/gearman_jobs.c",)
 
 # The rooms of nodes/core from bottom to top: each may include those before it, and of them only the door, ROOM/ROOM.h.
 ROOMS = "kinds step link raft snapshot state worker runner schedule tasks uploads ledger service".split()
@@ -365,6 +371,40 @@ def bans():
     return faults, f"bans: {count} files call nothing banned"
 
 
+def installed_for_tests():
+    """The packages of the groups build and test."""
+    rows = [row.split() for row in pathlib.Path("tests/tools/deps.sh").read_text(encoding="utf-8").splitlines()]
+    return {name for row in rows if row[:1] in (["build"], ["test"]) for name in row[2].split("|")}
+
+
+def owners_of(headers):
+    """For each header the packages here that have it."""
+    listed = subprocess.run(["dpkg-query", "-S", "*/include/*.h"], capture_output=True, text=True, check=False).stdout
+    owners = {header: set() for header in headers}
+    for line in listed.splitlines():
+        names, _, file = line.partition(": ")
+        parts = re.sub(r"^.*?/include/(?:[^/]+-linux-gnu/)?", "", file).split("/")
+        header = "/".join(parts)
+        if header in owners:
+            owners[header] |= {name.split(":")[0] for name in names.split(", ")}
+    return owners
+
+
+def packages():
+    users = {}
+    for path in [*sources(), *sorted(pathlib.Path("tests").rglob("*.[ch]"))]:
+        if str(path) not in NOT_TESTED:
+            for header in re.findall(r"^\s*#\s*include\s*<([^>]+)>", path.read_text(encoding="utf-8"), re.M):
+                users.setdefault(header, path)
+    if not shutil.which("dpkg-query"):
+        return [], "packages: nobody here knows which package has a header"
+    allowed = installed_for_tests()
+    faults = [f"{users[header]}: <{header}> is of {' '.join(sorted(owners))}, which make test does not install"
+              for header, owners in sorted(owners_of(users).items())
+              if owners and not any(owner in allowed or COMPILERS.fullmatch(owner) for owner in owners)]
+    return faults, f"packages: {len(users)} headers are the compiler's, or of packages that make test installs"
+
+
 def symbols(archives):
     faults = []
     for archive in archives:
@@ -378,7 +418,7 @@ def symbols(archives):
 
 def main(argv):
     checks = {"layers": layers, "rooms": rooms, "rooms-tested": rooms_tested, "rooms-fail": rooms_fail,
-              "state": state, "state-fail": state_fail, "lengths": lengths, "bans": bans,
+              "state": state, "state-fail": state_fail, "lengths": lengths, "bans": bans, "packages": packages,
               "symbols": lambda: symbols(argv[1:])}
     if not argv or argv[0] not in checks:
         sys.exit(__doc__)
