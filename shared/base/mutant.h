@@ -177,6 +177,8 @@
     X(bundle_of_anybody, "a bundle's requests count as those of whoever was heard last")           \
     X(audience_hears_at_once, "the first to listen hears a feed before the nodes send it events")  \
     X(release_nobody, "a worker keeps what it has of a job that has ended")                        \
+    X(attempt_begun_twice, "a retry begins what another worker executes already")                  \
+    X(same_attempt_counts, "an attempt that two workers made counts twice (T19)")                  \
     X(credit_unbounded, "a client may have any number of unanswered chunks (W5)")                  \
     X(half_open_unbounded, "connections without a key may take all descriptors (X5)")              \
     X(descriptor_stays_followed, "what gets a connection's number next is followed in its stead")  \

@@ -3,6 +3,7 @@
 Nothing here sleeps to synchronise: everything waits for a condition with a deadline. Processes are
 known by an environment variable that they inherit, and ended by their ids, however a test ends.
 """
+import contextlib
 import decimal
 import fcntl
 import json
@@ -50,6 +51,25 @@ def wait_for(condition, deadline=10, what=None, pause=0.02):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds(deadline)} s: {what or condition}")
         time.sleep(pause)
+
+
+def command_lines():
+    """The words of every process of this machine."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().decode(errors="replace").split("\0")[:-1])
+    return found
+
+
+def has_ipv6():
+    """Whether the loopback has an address of IPv6: a container need not."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def cpu_seconds(pid):

@@ -42,11 +42,9 @@ def run_and(cluster, job, disturb):
     return harness.json.loads(out)
 
 
-@JOBS
-def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster, job):
-    cluster, coordinator, digits, since = prepare(make_cluster, 6, job)
-
-    killed = []
+def kill_what_holds(cluster, job, coordinator, digits):
+    """Kills the node that holds the most while a job runs; the job as it is shown afterwards, and the node."""
+    since, killed = cluster.feed.mark(), []
 
     def kill():
         node = wait_held(cluster.feed, since, coordinator)
@@ -59,16 +57,27 @@ def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster, job):
     assert done["operations"]["done"] == total
     # What it held is made again, and nothing else: far less than the whole.
     assert total <= done["operations"]["executed"] < 2 * total
+    assert no_job_failed(cluster, since)
+    return cluster.json("job", "show", done["id"]), killed[0]
+
+
+@JOBS
+def test_the_worker_that_holds_the_most_is_killed_T10(make_cluster, job):
+    cluster, coordinator, digits, _ = prepare(make_cluster, 6, job)
+    for _ in range(3):  # what it held may have gone to others between its heartbeat and its end
+        shown, node = kill_what_holds(cluster, job, coordinator, digits)
+        if "losses" in shown:
+            break
+        cluster.start_node(node)
+        coordinator = cluster.wait_healthy(20)["coordinator"]
     # `job show` says so: which node's end it was, and what it cost.
-    shown = harness.json.loads(cluster.conclave("job", "show", done["id"], "--json").stdout)
-    assert [loss["node"] for loss in shown["losses"]] == killed
+    assert [loss["node"] for loss in shown["losses"]] == [node]
     loss = shown["losses"][0]
     assert loss["values"] > 0 and loss["computing_us"] > 0
-    assert 0 < loss["operations"] < total
-    text = cluster.conclave("job", "show", done["id"]).stdout
-    assert f"node {killed[0]} was lost with {loss['values']} values that it alone held: " \
+    assert 0 < loss["operations"] < shown["operations"]["total"]
+    text = cluster.ok("job", "show", shown["id"])
+    assert f"node {node} was lost with {loss['values']} values that it alone held: " \
            f"{loss['operations']} operations computed again" in text
-    assert no_job_failed(cluster, since)
 
 
 @JOBS

@@ -301,6 +301,8 @@ def test_nothing_is_called_a_failure_after_an_ordinary_down_and_up(make_cluster)
 
 @pytest.mark.parametrize("host", ["::1", "[::1]", "localhost", "127.0.0.1"])
 def test_names_and_ipv6_work_everywhere(make_cluster, host):
+    if ":" in host and not harness.has_ipv6():
+        pytest.skip("no IPv6 here")
     cluster = make_cluster(nodes=2, insecure=True, bind=host, peers=f"{host},{host}")
     for node in (1, 2):
         cluster.start_node(node)

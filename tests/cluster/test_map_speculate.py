@@ -1,9 +1,10 @@
 """`map --speculate`: a slow task has a second copy on another node, the first that is done counts, and nothing of the other is
 left (T9)."""
 import json
-import subprocess
 
 import pytest
+
+import harness
 from harness import wait_for
 
 CLUSTER = {"nodes": 3, "slots": 2}
@@ -11,8 +12,7 @@ SLEEP = "4717.25"  # seconds that nobody else sleeps
 
 
 def sleeping():
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if line.split() == ["sleep", SLEEP]]
+    return [words for words in harness.command_lines() if words == ["sleep", SLEEP]]
 
 
 def tasks(cluster, job):
@@ -52,8 +52,7 @@ def waits_for_a_file(marks, task):
 
 
 def runs_here(marks):
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return str(marks) in listed
+    return any(str(marks) in word for words in harness.command_lines() for word in words)
 
 
 def test_a_copy_is_told_while_it_runs_and_the_first_may_win_T9(cluster, tmp_path):

@@ -209,3 +209,31 @@ void tasked_next_term(struct tasked *it)
     tasks_start(&it->tasks);
     tasked_pump(it);
 }
+
+void tasked_tell_both(struct tasked *it)
+{
+    tasked_tell(it, 2, NULL);
+    tasked_tell(it, 3, NULL);
+}
+
+uint64_t tasked_work(struct tasked *it, const struct wire_task_outcome *like)
+{
+    struct wire_task_hand hand;
+    uint64_t n = 0;
+    for (node_id_t id = 2; id <= TASKED_NODES; id++)
+        while (tasked_given(it, id, &hand)) {
+            tasked_ended(it, id, &hand, like);
+            n += hand.count;
+        }
+    return n;
+}
+
+void tasked_die(struct tasked *it, node_id_t id)
+{
+    it->links.peers[id].alive = false;
+    tasks_worker_lost(&it->tasks, id, true);
+    tasked_pump(it);
+    it->links.peers[id].alive = true;
+    tasks_worker_met(&it->tasks, id);
+    tasked_tell(it, id, NULL);
+}

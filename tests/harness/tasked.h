@@ -37,12 +37,21 @@ void tasked_log(struct tasked *it);
 /* A worker answers that it has nothing, or (not NULL) that it executes this. */
 void tasked_tell(struct tasked *it, node_id_t from, const struct wire_task_hand *running);
 
+/* Both answer that they have nothing. */
+void tasked_tell_both(struct tasked *it);
+
 /* Takes the next range of tasks that a worker is given; false: there is none. */
 bool tasked_given(struct tasked *it, node_id_t id, struct wire_task_hand *hand);
 
 /* A worker tells how these tasks ended; `like` may be NULL: they are done. */
 void tasked_ended(struct tasked *it, node_id_t from, const struct wire_task_hand *hand,
                   const struct wire_task_outcome *like);
+
+/* Whoever has something does it; returns how many tasks that were. */
+uint64_t tasked_work(struct tasked *it, const struct wire_task_outcome *like);
+
+/* The worker dies, and comes back as a new incarnation that has nothing. */
+void tasked_die(struct tasked *it, node_id_t id);
 
 /* How the tasks of a job stand. */
 struct wire_task_counts tasked_counts(const struct tasked *it, const struct task_job *job);

@@ -47,6 +47,8 @@ TESTS = {
     "bundle_of_anybody": ("test_inbox_keys", "a_request_counts_for_who_sent_its_bundle"),
     "audience_hears_at_once": ("test_audience", "the_first_hears_no_heartbeat_before_the_nodes_know_of_it"),
     "release_nobody": ("test_follow", "a_job_that_was_spread_is_released_by_all_its_workers"),
+    "attempt_begun_twice": ("test_task_failures", "the_next_attempt_is_not_begun_while_it_runs"),
+    "same_attempt_counts": ("test_task_failures", "an_attempt_counts_once_though_two_made_it_T19"),
     "held_unbounded": ("test_io", "answers_that_wait_for_the_disk_are_bounded_in_bytes"),
     "warm_is_cold": ("test_schedule", "a_large_operation_goes_where_memory_is_ready"),
     "follower_overtakes": ("test_follow", "a_result_before_those_of_its_operands_counts_not"),

@@ -23,8 +23,7 @@ static struct task_job *straggle(struct tasked *it, const struct wire_task_optio
 {
     struct wire_task_hand hand;
     struct task_job *job = tasked_submit(it, "a", 2, options);
-    tasked_tell(it, 2, NULL);
-    tasked_tell(it, 3, NULL);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, slow) && tasked_given(it, 3, &hand));
     assert_false(slow->copy || hand.copy);
     tasked_ended(it, 3, &hand, &second);
@@ -98,8 +97,7 @@ static void what_takes_as_long_as_others_is_not_slow(void **context)
     struct wire_task_hand slow, hand, copy;
     const struct wire_task_outcome minute = {.wall_us = 60 * SECOND_US};
     tasked_submit(it, "a", 2, &speculate);
-    tasked_tell(it, 2, NULL);
-    tasked_tell(it, 3, NULL);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, &slow) && tasked_given(it, 3, &hand));
     it->step.now_us += 60 * SECOND_US;
     ended(it, 3, &hand, minute);

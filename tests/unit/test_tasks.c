@@ -12,32 +12,13 @@
 static const struct wire_task_outcome instant = {0}, slow = {.wall_us = 1000000},
                                       failed = {.exit = 1, .wall_us = 1000000};
 
-static void both_tell(struct tasked *it)
-{
-    tasked_tell(it, 2, NULL);
-    tasked_tell(it, 3, NULL);
-}
-
-/* Whoever has something does it; returns how many tasks that were. */
-static uint64_t work(struct tasked *it, const struct wire_task_outcome *like)
-{
-    struct wire_task_hand hand;
-    uint64_t n = 0;
-    for (node_id_t id = 2; id <= TASKED_NODES; id++)
-        while (tasked_given(it, id, &hand)) {
-            tasked_ended(it, id, &hand, like);
-            n += hand.count;
-        }
-    return n;
-}
-
 static void ranges_go_out_and_come_back_as_ranges(void **context)
 {
     struct tasked *it = *context;
     struct task_job *job = tasked_submit(it, "a", 1000000, NULL);
     struct wire_task_hand hand;
     size_t messages = 0;
-    both_tell(it);
+    tasked_tell_both(it);
     while (tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand)) {
         node_id_t id = it->tasks.slots[2].outstanding >= it->tasks.slots[3].outstanding ? 2 : 3;
         tasked_ended(it, id, &hand, &instant);
@@ -72,10 +53,10 @@ static void a_slow_task_is_the_only_one_that_its_worker_has(void **context)
 {
     struct tasked *it = *context;
     struct task_job *job = tasked_submit(it, "a", 10, NULL);
-    both_tell(it);
+    tasked_tell_both(it);
     for (int round = 0; round < 5; round++) {
         assert_int_equal(tasked_counts(it, job).running, 2);
-        assert_int_equal(work(it, &slow) > 0, 1);
+        assert_int_equal(tasked_work(it, &slow) > 0, 1);
         if (job->ended)
             break;
     }
@@ -89,7 +70,7 @@ static void a_worker_has_a_slow_task_for_each_of_its_slots(void **context)
     struct wire_task_hand hand;
     it->links.peers[2].heartbeat->as.heartbeat.slots = 4;
     tasked_submit(it, "a", 100, NULL);
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(it->tasks.slots[2].outstanding == 4 && it->tasks.slots[3].outstanding == 1);
     for (int i = 0; i < 20; i++) {
         assert_true(tasked_given(it, 2, &hand));
@@ -105,7 +86,7 @@ static void a_task_may_take_several_slots(void **context)
     struct wire_task_hand hand;
     it->links.peers[2].heartbeat->as.heartbeat.slots = 5;
     struct task_job *job = tasked_submit(it, "a", 3, &wide);
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(it->tasks.slots[2].outstanding == 2 && it->tasks.slots[3].outstanding == 1);
     assert_true(job->options.slots == 2);
     for (node_id_t id = 2; id <= 3; id++)
@@ -122,7 +103,7 @@ static void a_task_that_waits_for_another_worker_holds_up_no_others(void **conte
     struct wire_task_options retries = {.retries = 5};
     struct wire_task_hand hand, other;
     tasked_submit(it, "a", 100, &retries);
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, &hand) && tasked_given(it, 3, &other));
     tasked_ended(it, 2, &hand, &failed);
     uint64_t again = hand.first;
@@ -138,7 +119,7 @@ static void what_was_not_executed_tells_nothing_of_how_long_that_takes(void **co
     struct wire_task_outcome unstarted = {.reason = slice_of("its inputs cannot be fetched")};
     struct wire_task_hand hand;
     tasked_submit(it, "a", 100000, &retries);
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, &hand));
     tasked_ended(it, 2, &hand, &unstarted);
     assert_true(it->tasks.slots[2].outstanding == 1); /* not thousands */
@@ -154,7 +135,7 @@ static void a_task_whose_inputs_nobody_has_for_the_moment_is_given_again_T19(voi
     for (int round = 0; round < 2; round++) { /* without retries; and at most once */
         struct task_job *job = tasked_submit(it, round ? "b" : "a", 1, round ? &once : NULL);
         if (!round)
-            both_tell(it);
+            tasked_tell_both(it);
         node_id_t had = NODE_NONE;
         for (int times = 0; times < 12; times++) {
             node_id_t id = tasked_given(it, 2, &hand) ? 2 : 3;
@@ -185,7 +166,7 @@ static void what_does_not_fit_into_one_message_is_told_in_several(void **context
     tasks_held(&it->tasks, 2, held);
     assert_false(it->tasks.slots[2].told);
     message_drop(&held);
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(it->tasks.slots[2].told);
 }
 
@@ -196,7 +177,7 @@ static void jobs_take_turns(void **context)
     struct task_job *other = tasked_submit(it, "b", 100, NULL);
     struct wire_task_hand hand;
     uint64_t n[2] = {0};
-    both_tell(it);
+    tasked_tell_both(it);
     for (int i = 0; i < 20; i++)
         for (node_id_t id = 2; id <= TASKED_NODES; id++)
             if (tasked_given(it, id, &hand)) {
@@ -213,7 +194,7 @@ static void an_outcome_counts_once_whoever_tells_it_T15(void **context)
     struct tasked *it = *context;
     struct task_job *job = tasked_submit(it, "a", 4, NULL);
     struct wire_task_hand hand, again;
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, &hand));
     tasks_worker_lost(&it->tasks, 2, false);
     it->links.peers[2].alive = false;
@@ -232,7 +213,7 @@ static void an_outcome_counts_once_whoever_tells_it_T15(void **context)
     tasked_log(it);
     assert_int_equal(tasked_counts(it, job).failed, 0);
     while (!job->ended) {
-        assert_int_equal(work(it, &slow) > 0, 1);
+        assert_int_equal(tasked_work(it, &slow) > 0, 1);
         tasked_log(it);
     }
     assert_int_equal(tasked_counts(it, job).done, 4);
@@ -244,7 +225,7 @@ static void what_was_done_is_told_to_the_next_coordinator_and_not_done_again(voi
     struct tasked *it = *context;
     struct task_job *job = tasked_submit(it, "a", 3, NULL);
     struct wire_task_hand done, running, hand;
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, &done) && tasked_given(it, 3, &running));
     tasked_ended(it, 2, &done, &slow); /* it is not in the log yet */
     tasked_next_term(it);
@@ -262,139 +243,6 @@ static void what_was_done_is_told_to_the_next_coordinator_and_not_done_again(voi
     assert_int_equal(job->attempts, 3);
 }
 
-static void an_attempt_that_fails_is_made_again_after_a_while_that_doubles(void **context)
-{
-    struct tasked *it = *context;
-    struct wire_task_options options = {.retries = 2, .retry_delay_ms = 1000};
-    struct task_job *job = tasked_submit(it, "a", 1, &options);
-    struct wire_task_hand hand;
-    both_tell(it);
-    for (uint64_t attempt = 1; attempt <= 3; attempt++) {
-        assert_true(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
-        assert_int_equal(hand.attempt, attempt);
-        node_id_t id = it->tasks.slots[2].outstanding ? 2 : 3;
-        tasked_ended(it, id, &hand, &failed);
-        if (attempt == 3)
-            break;
-        it->step.now_us += (SECOND_US << (attempt - 1)) - 1;
-        tasked_pump(it);
-        assert_false(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
-        assert_int_equal(tasked_counts(it, job).queued, 1);
-        it->step.now_us++;
-        tasked_pump(it);
-    }
-    tasked_log(it);
-    assert_true(job->ended);
-    assert_int_equal(tasked_counts(it, job).failed, 1);
-    assert_int_equal(job->exceptions[0].attempts, 3);
-    assert_int_equal(job->exceptions[0].exit, 1);
-    assert_int_equal(job->retries, 2);
-    assert_int_equal(jobs_find(&it->state.jobs, job->id)->state, JOB_FAILED);
-}
-
-/* The worker dies, and comes back as a new incarnation that has nothing. */
-static void die(struct tasked *it, node_id_t id)
-{
-    it->links.peers[id].alive = false;
-    tasks_worker_lost(&it->tasks, id, true);
-    tasked_pump(it);
-    it->links.peers[id].alive = true;
-    tasks_worker_met(&it->tasks, id);
-    tasked_tell(it, id, NULL);
-}
-
-static void a_nodes_death_is_no_failure_and_three_of_the_same_task_are_T5_T19(void **context)
-{
-    struct tasked *it = *context;
-    struct task_job *job = tasked_submit(it, "a", 2, NULL); /* without retries */
-    struct wire_task_hand hand;
-    both_tell(it);
-    for (unsigned death = 1; death <= 3; death++) {
-        node_id_t id = tasked_given(it, 2, &hand) ? 2 : 3;
-        if (id == 3)
-            assert_true(tasked_given(it, 3, &hand));
-        while (hand.first != 1) {
-            tasked_ended(it, id, &hand, &slow);
-            id = tasked_given(it, 2, &hand) ? 2 : 3;
-            if (id == 3)
-                assert_true(tasked_given(it, 3, &hand));
-        }
-        assert_int_equal(hand.attempt, 1);
-        assert_int_equal(tasked_counts(it, job).failed, 0);
-        die(it, id);
-    }
-    while (!job->ended) {
-        work(it, &slow);
-        tasked_log(it);
-    }
-    assert_int_equal(tasked_counts(it, job).failed, 1);
-    assert_int_equal(job->exceptions[0].tasks.first, 1);
-    assert_string_equal(job->exceptions[0].reason, "its workers died");
-    assert_int_equal(job->deaths, 2);
-}
-
-/* Else all who have slots would wait until one of them has none in use. */
-static void a_death_of_one_with_several_slots_makes_nobody_wait_but_a_second_does_T5(void **context)
-{
-    struct tasked *it = *context;
-    struct wire_task_hand hand, first;
-    for (node_id_t id = 2; id <= 3; id++)
-        it->links.peers[id].heartbeat->as.heartbeat.slots = 4;
-    tasked_submit(it, "a", 100, NULL);
-    both_tell(it);
-    assert_true(tasked_given(it, 2, &first) && it->tasks.slots[2].outstanding == 4);
-    die(it, 2);
-    assert_true(it->tasks.slots[2].outstanding == 4 && it->tasks.slots[3].outstanding == 4);
-    while (tasked_given(it, 2, &hand) && hand.first != first.first)
-        ;
-    assert_true(hand.first == first.first);
-    die(it, 2); /* it was the oldest again */
-    assert_int_equal(it->tasks.slots[2].outstanding, 1);
-    assert_true(it->tasks.slots[2].first && tasked_given(it, 2, &hand));
-    while (tasked_given(it, 2, &hand))
-        ; /* what it was given before it died */
-    assert_true(hand.first == first.first);
-}
-
-static void too_many_failures_cancel_the_rest(void **context)
-{
-    struct tasked *it = *context;
-    struct wire_task_options options = {.max_fails = 2};
-    struct task_job *job = tasked_submit(it, "a", 1000, &options);
-    both_tell(it);
-    work(it, &failed);
-    tasked_log(it);
-    assert_true(job->ended);
-    assert_int_equal(tasked_counts(it, job).failed, 2);
-    assert_int_equal(tasked_counts(it, job).cancelled, 998);
-    assert_int_equal(jobs_find(&it->state.jobs, job->id)->state, JOB_FAILED);
-}
-
-static void a_worker_that_fails_fast_does_not_drain_the_queue_T14(void **context)
-{
-    struct tasked *it = *context;
-    struct task_job *job = tasked_submit(it, "a", 100, NULL);
-    struct wire_task_hand hand;
-    uint64_t quick = 0;
-    both_tell(it);
-    /* In a second node 3 does one task, and node 2 could fail at a thousand. */
-    for (int round = 0; round < 20; round++) {
-        for (int i = 0; i < 100; i++) {
-            it->step.now_us += 10 * MS_US;
-            tasked_pump(it);
-            if (!tasked_given(it, 2, &hand))
-                continue;
-            tasked_ended(it, 2, &hand, &failed);
-            quick++;
-        }
-        if (tasked_given(it, 3, &hand))
-            tasked_ended(it, 3, &hand, &slow);
-    }
-    tasked_log(it);
-    assert_in_range(tasked_counts(it, job).done, 19, 20);
-    assert_in_range(quick, 2, 12);
-}
-
 static void what_may_begin_once_begins_when_the_log_has_it_T16(void **context)
 {
     struct tasked *it = *context;
@@ -402,14 +250,14 @@ static void what_may_begin_once_begins_when_the_log_has_it_T16(void **context)
     struct wire_task_hand hand;
     struct task_job *job = tasked_submit(it, "a", 2, &once);
     it->holds = true;
-    both_tell(it);
+    tasked_tell_both(it);
     assert_false(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
     it->holds = false;
     tasked_pump(it);
     assert_int_equal(job->n_starts, 2);
     assert_true(tasked_given(it, 2, &hand));
     assert_true(tasked_given(it, 3, &hand));
-    die(it, 3);
+    tasked_die(it, 3);
     tasked_log(it);
     assert_false(tasked_given(it, 2, &hand) || tasked_given(it, 3, &hand));
     assert_int_equal(tasked_counts(it, job).lost, 1);
@@ -421,7 +269,7 @@ static void what_may_have_begun_is_lost_when_its_worker_started_again_T16(void *
     struct wire_task_options once = {.at_most_once = true};
     struct wire_task_hand one, other, hand;
     struct task_job *job = tasked_submit(it, "a", 3, &once);
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, &one) && tasked_given(it, 3, &other));
     it->links.peers[3].incarnation++;
     tasked_next_term(it);
@@ -445,7 +293,7 @@ static void what_its_worker_did_not_begin_is_not_lost_T16(void **context)
     struct wire_task_options once = {.at_most_once = true};
     struct wire_task_hand one, other, again;
     struct task_job *job = tasked_submit(it, "a", 2, &once);
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, &one) && tasked_given(it, 3, &other));
     for (int term = 0; term < 3; term++) {
         tasked_next_term(it);
@@ -469,7 +317,7 @@ static void who_may_have_begun_it_last_is_the_one_that_is_asked_T16(void **conte
     struct wire_task_options once = {.at_most_once = true};
     struct wire_task_hand other, again;
     struct task_job *job = tasked_submit(it, "a", 1, &once);
-    both_tell(it);
+    tasked_tell_both(it);
     assert_true(tasked_given(it, 2, &other) || tasked_given(it, 3, &other));
     node_id_t first = job->starts[0].node, second = first == 2 ? 3 : 2;
     tasked_next_term(it);
@@ -492,7 +340,7 @@ static void absurd_outcomes_are_rejected(void **context)
 {
     struct tasked *it = *context;
     struct task_job *job = tasked_submit(it, "a", 10, NULL);
-    both_tell(it);
+    tasked_tell_both(it);
     struct wire_task_hand absurd[] = {{.job = job->id, .first = 0, .count = 1},
                                       {.job = job->id, .first = 1, .count = 0},
                                       {.job = job->id, .first = 11, .count = 1},
@@ -522,11 +370,6 @@ int main(void)
         TEST(jobs_take_turns),
         TEST(an_outcome_counts_once_whoever_tells_it_T15),
         TEST(what_was_done_is_told_to_the_next_coordinator_and_not_done_again),
-        TEST(an_attempt_that_fails_is_made_again_after_a_while_that_doubles),
-        TEST(a_nodes_death_is_no_failure_and_three_of_the_same_task_are_T5_T19),
-        TEST(a_death_of_one_with_several_slots_makes_nobody_wait_but_a_second_does_T5),
-        TEST(too_many_failures_cancel_the_rest),
-        TEST(a_worker_that_fails_fast_does_not_drain_the_queue_T14),
         TEST(what_may_begin_once_begins_when_the_log_has_it_T16),
         TEST(what_may_have_begun_is_lost_when_its_worker_started_again_T16),
         TEST(what_its_worker_did_not_begin_is_not_lost_T16),

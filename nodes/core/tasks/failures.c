@@ -117,13 +117,32 @@ bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task
 {
     const struct task_options *options = &of->row->options;
     struct task_trouble *trouble = trouble_of(of, task);
+    /* Two coordinators gave the same one to two workers: it counts once. */
+    bool again = attempt && attempt <= trouble->failures && !MUTANT(same_attempt_counts);
     /* What an earlier coordinator knew of others is known from the number. */
-    trouble->failures = attempt > trouble->failures ? attempt : trouble->failures + 1;
+    if (!again)
+        trouble->failures = attempt > trouble->failures ? attempt : trouble->failures + 1;
     trouble->last_failed_on = node;
     if (trouble->failures > options->retries)
         return false;
-    of->retries++;
+    of->retries += !again;
     delay(tasks, of, trouble, delay_us(options, trouble->failures));
+    return true;
+}
+
+bool failures_waits(const struct task_schedule *of, uint64_t task)
+{
+    const struct task_trouble *trouble = failures_of(of, task);
+    return trouble && trouble->due_us;
+}
+
+bool failures_resume(struct task_schedule *of, uint64_t task, uint64_t attempt)
+{
+    struct task_trouble *trouble = failures_of(of, task);
+    if (!trouble || !trouble->due_us || attempt <= trouble->failures || MUTANT(attempt_begun_twice))
+        return false;
+    trouble->due_us = 0;
+    of->delayed--;
     return true;
 }
 

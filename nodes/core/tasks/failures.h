@@ -23,6 +23,13 @@ void failures_return(struct tasks *tasks, struct task_schedule *of, uint64_t tas
 bool failures_retry(struct tasks *tasks, struct task_schedule *of, uint64_t task, uint64_t attempt,
                     node_id_t node);
 
+/* True while it waits for its next attempt. */
+bool failures_waits(const struct task_schedule *of, uint64_t task);
+
+/* A worker executes that attempt of it, or has done so. True: the task waited for it, and does not
+ * any more. */
+bool failures_resume(struct task_schedule *of, uint64_t task, uint64_t attempt);
+
 /* True when a later attempt of it has failed already. */
 bool failures_is_earlier(const struct task_schedule *of, uint64_t task, uint64_t attempt);
 

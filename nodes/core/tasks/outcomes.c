@@ -142,7 +142,8 @@ static bool is_told(const struct tasks *tasks, node_id_t from, const struct task
 {
     return !tasks->slots[from].told && !outcome->copy &&
            !failures_is_earlier(of, task, outcome->attempt) &&
-           (ranges_has(&of->free, task) || ranges_has(&of->unsure, task));
+           (ranges_has(&of->free, task) || ranges_has(&of->unsure, task) ||
+            failures_waits(of, task));
 }
 
 /* An attempt counts when its task is in the hands of the worker, with that number: then it is no
@@ -162,6 +163,7 @@ static void take_failed(struct tasks *tasks, node_id_t from, struct task_schedul
             continue;
         ranges_remove(&of->free, (struct range){task, 1});
         ranges_remove(&of->unsure, (struct range){task, 1});
+        failures_resume(of, task, outcome->attempt);
         fail(tasks, from, of, message, outcome, task);
     }
 }
@@ -276,6 +278,11 @@ static void resume(struct tasks *tasks, node_id_t from, const struct wire_task_h
         ranges_remove(&of->free, part);
         ranges_remove(&of->unsure, part);
         hands_resume(tasks, of, from, part, hand->hand, false);
+    }
+    while (ranges_next(&of->troubled, range, &part)) { /* each task alone */
+        if (failures_resume(of, part.first, hand->attempt))
+            hands_resume(tasks, of, from, (struct range){part.first, 1}, hand->hand, false);
+        range = (struct range){part.first + 1, range_end(range) - part.first - 1};
     }
     copies_resume(tasks, of, from, hand);
 }
