@@ -55,8 +55,8 @@ void access_answered(struct access_ask *ask, struct doors *doors, const struct b
     bool right = !bus_decode(parts, first, &answer, &why) && !judge(ask, answer);
     if (right && doors_take(doors, answer->as.access.list, &why) == ERR_MALFORMED) {
         ask->refused = ask->version;
-        log_write(LOG_WARN, "version %" PRIu64 " of the list of keys counts for nothing here: %s",
-                  ask->version, why.at);
+        log_write(LOG_WARN, "version %" PRIu64 " of the list of keys is ignored: %s", ask->version,
+                  why.at);
     }
     message_drop(&answer);
 }

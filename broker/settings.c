@@ -24,7 +24,8 @@ static const struct option_spec specs[] = {
      "where clients connect; the feed is at the next port (default: --port)"},
     {"bind", OPTION_STRING, &given.bind, 0, 0, "ADDRESS", "listen there (default 127.0.0.1)"},
     {"access", OPTION_STRING, &given.access, 0, 0, "FILE",
-     "this broker's key; allowed.json, the keys of all, lies beside it (see conclave keys)"},
+     "this broker's key file; allowed.json, the list of all keys, is beside it (see conclave "
+     "keys)"},
     {"insecure", OPTION_FLAG, &given.insecure, 0, 0, NULL,
      "run without keys: anyone who can reach the ports can do everything"},
     {"nodes", OPTION_U64, &given.nodes, 1, NODES_MAX, "N",
@@ -40,7 +41,7 @@ static const struct option_spec specs[] = {
     {"log-level", OPTION_LEVEL, &given.level, 0, 0, "LEVEL",
      "error, warn, info or debug (default info)"},
     {"log-limit", OPTION_SIZE, &given.log_limit_bytes, 0, INT64_MAX, "SIZE",
-     "rename the file that stderr goes to to FILE.1 when it is this long (default 0: never)"},
+     "when the log file on stderr reaches this size, rename it to FILE.1 (default 0: never)"},
     COMPLETION_OPTION(given.completion),
     {"help", OPTION_FLAG, &given.help, 0, 0, NULL, "show this"},
     {"version", OPTION_FLAG, &given.version, 0, 0, NULL, "show the version"},

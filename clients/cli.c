@@ -144,7 +144,9 @@ int cli_changed(struct cli *cli, int code, const char *key)
 {
     cli_told(cli, code);
     if (code && cli->connection.unanswered)
-        cli_note("it may still take effect; to be sure that it does so once: --key %s", key);
+        cli_note(
+            "it may still take effect; repeat it with --key %s to be sure that it happens once",
+            key);
     return code;
 }
 

@@ -22,15 +22,16 @@ static struct {
 
 const struct option_spec cli_options[] = {
     {"broker", OPTION_STRING, &options.broker, 0, 0, "ADDRESS",
-     "the broker, or several with commas; HOST alone is tcp://HOST:7000 (default: as the key file "
-     "says, tcp://127.0.0.1:7000)"},
+     "the broker, or several with commas; HOST alone is tcp://HOST:7000 (default: from the key "
+     "file, else tcp://127.0.0.1:7000)"},
     {"access", OPTION_STRING, &options.access, 0, 0, "FILE",
-     "the key to come with (default: access.json in DIR)"},
+     "the key file to use (default: access.json in DIR)"},
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
      "a cluster's directory (default: .conclave, here or above)"},
     {"insecure", OPTION_FLAG, &options.insecure, 0, 0, NULL, "for a cluster without keys"},
     {"timeout", OPTION_DURATION, &options.timeout_us, MS_US, TIME_NEVER_US, "TIME",
-     "give up after this long, or never, with exit code 4 (default 10m; for a job's end: never)"},
+     "give up after this long, with exit code 4, or never (default 10m; for the end of a job: "
+     "never)"},
     {"json", OPTION_FLAG, &options.json, 0, 0, NULL, "results as JSON"},
     {"help", OPTION_FLAG, &options.help, 0, 0, NULL, "show the command's help"},
     {"version", OPTION_FLAG, &options.version, 0, 0, NULL, "show the version"},

@@ -70,7 +70,7 @@ void entry_find(const char *file, const char *dir, struct entry *out)
     if (out->error)
         out->error = ERR_MALFORMED;
     else if (out->access->role == ROLE_node || out->access->role == ROLE_broker) {
-        text_add(&out->why, "%s is the key of a %s; commands need one of a person", out->path,
+        text_add(&out->why, "%s is the key of a %s; commands need a user's key", out->path,
                  role_name(out->access->role));
         out->error = ERR_MALFORMED;
     }

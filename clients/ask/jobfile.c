@@ -117,7 +117,8 @@ int jobfile_next(struct jobfile *file, struct jobspec *out, char *why)
         int error = jobspec_parse_line((struct slice){(const uint8_t *)from, len}, out, why);
         if (!error && out->inputs && job_inputs_read_stdin(out->inputs)) {
             jobspec_clear(out);
-            text_format(why, TEXT_MAX, "@- is for a job of its own; lines of a file name files");
+            text_format(why, TEXT_MAX,
+                        "@- works only for a single job; lines of a file must name files");
             error = ERR_MALFORMED;
         }
         if (error != ERR_NOT_FOUND)

@@ -35,8 +35,8 @@ static int read_first(const char *word, struct text *argument, char *why)
     uint64_t n, prime = 0;
     n_primes_t primes;
     if (parse_whole(slice_of(word), FIRST_MAX, &n) || !n || n > FIRST_MAX) {
-        text_format(why, TEXT_MAX, "--first takes how many primes, 1 to %d, not '%s'", FIRST_MAX,
-                    text_escape(shown, sizeof shown, slice_of(word)));
+        text_format(why, TEXT_MAX, "--first takes the number of primes, 1 to %d, not '%s'",
+                    FIRST_MAX, text_escape(shown, sizeof shown, slice_of(word)));
         return ERR_MALFORMED;
     }
     n_primes_init(primes);
@@ -51,7 +51,7 @@ static int check_options(int n_words, char *const *words, char *why)
 {
     for (int i = 1; i < n_words; i++) {
         if (!strncmp(words[i], "--first", 7)) {
-            text_format(why, TEXT_MAX, "--first is for primorial, and alone: primorial --first 10");
+            text_format(why, TEXT_MAX, "--first is for primorial, without N: primorial --first 10");
             return ERR_MALFORMED;
         }
         bool base = !strncmp(words[i], "--base", 6), against = !strncmp(words[i], "--against", 9);

@@ -122,7 +122,7 @@ static int begin(struct upload *upload)
     if (upload->tries++ < UPLOAD_TRIES)
         return EXIT_OK;
     return connection_fail(upload->cluster, EXIT_UNREACHABLE,
-                           "the cluster does not take segment %zu of %zu", upload->segment + 1,
+                           "the cluster does not accept segment %zu of %zu", upload->segment + 1,
                            content->n_segments);
 }
 

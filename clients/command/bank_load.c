@@ -27,14 +27,14 @@ const struct option_spec bank_load_options[] = {
     {"accounts", OPTION_U64, &options.accounts, 2, 100000, "N",
      "how many, spread over the nodes (default 100)"},
     {"fund", OPTION_U64, &options.fund, 1, 1000000000, "AMOUNT",
-     "what each is given first (default 1000000)"},
+     "what each account is given first (default 1000000)"},
     {"rate", OPTION_U64, &options.rate, 0, 1000000, "N",
      "transfers a second; 0: as many as are answered (default 20000)"},
     {"seconds", OPTION_U64, &options.seconds, 1, 24 * 3600, "N", "for how long (default 10)"},
     {"window", OPTION_U64, &options.window, 1, 4096, "N",
      "at most N in progress at once (default 256)"},
     {"seed", OPTION_U64, &options.seed, 1, INT64_MAX, "N",
-     "who pays whom how much (default: random; printed)"},
+     "seed of the random transfers (default: random; printed)"},
     {0}};
 
 struct load {

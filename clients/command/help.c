@@ -61,7 +61,7 @@ static void list_exit_codes(FILE *out)
                  "  2 bad usage or input       6 no such job, snapshot, account or value\n"
                  "  3 no broker answers, or no coordinator serves\n"
                  "  7 the key is refused, or may not do this\n"
-                 "  8 the key makes more requests a second than one may\n"
+                 "  8 the key's quota of requests, jobs or bytes is used up\n"
                  "  130, 143 ended by SIGINT, SIGTERM\n");
 }
 

@@ -19,7 +19,7 @@ const struct option_spec job_retry_options[] = {
     {"task", OPTION_STRING, &options.tasks, 0, 0, "N,A-B",
      "only these, of those that are not done; the others stay as they are (default: all)"},
     {"time-limit", OPTION_DURATION, &options.time_limit_us, 100 * MS_US, TIME_NEVER_US, "TIME",
-     "of an attempt, instead of the job's"},
+     "for an attempt, instead of the job's"},
     {"key", OPTION_STRING, &options.key, 0, 0, "KEY",
      "requests with the same key are the same job (default: a new UUID)"},
     {0}};
@@ -29,7 +29,7 @@ static int check(const struct wire_job_row *row)
     char id[JOB_TEXT_MAX];
     job_id_text(row->job, id);
     if (!tasks_are(row))
-        return cli_fail(EXIT_USAGE, "job %s has operations, no tasks; submit it again", id);
+        return cli_fail(EXIT_USAGE, "job %s has operations, not tasks; submit it again", id);
     if (!job_is_finished(row))
         return cli_fail(EXIT_USAGE, "job %s is not finished; `conclave job wait %s` waits for it",
                         id, id);
@@ -93,8 +93,8 @@ static int read_choice(void)
     if (task_choice_parse(options.tasks, NULL, false, &options.choice, &why))
         return cli_fail(EXIT_USAGE, "%s", why.at);
     if (options.choice.n > TASK_CHOSEN_MAX)
-        return cli_fail(EXIT_USAGE, "--task names %zu ranges; allowed are %d", options.choice.n,
-                        TASK_CHOSEN_MAX);
+        return cli_fail(EXIT_USAGE, "--task names %zu ranges; at most %d are allowed",
+                        options.choice.n, TASK_CHOSEN_MAX);
     return EXIT_OK;
 }
 

@@ -38,7 +38,7 @@ static struct {
 #define MERGED                                                                \
     {                                                                         \
         "merged", OPTION_FLAG, &options.merged, 0, 0, NULL,                   \
-            "of a retry: also what the tasks came to that it did not execute" \
+            "for a retry: also the outcomes of tasks that it did not execute" \
     }
 
 const struct option_spec job_tasks_options[] = {
@@ -55,7 +55,7 @@ const struct option_spec job_outputs_options[] = {
     MERGED,
     {"stderr", OPTION_FLAG, &options.from_stderr, 0, 0, NULL,
      "what they wrote to stderr, instead of stdout"},
-    {"both", OPTION_FLAG, &options.both, 0, 0, NULL, "both, of a task stdout first"},
+    {"both", OPTION_FLAG, &options.both, 0, 0, NULL, "both; for each task stdout first"},
     {"tag", OPTION_FLAG, &options.tag, 0, 0, NULL, "begin each line with its input and a tab"},
     {"follow", OPTION_FLAG, &options.follow, 0, 0, NULL, "wait for tasks that have not ended"},
     {"dir", OPTION_WORD, &options.dir, 0, 0, "DIR", "write files there, with a joblog"},

@@ -44,7 +44,7 @@ const struct option_spec keys_add_options[] = {
     {"role", OPTION_STRING, &options.role, 0, 0, "ROLE",
      "admin, submit, commands or monitor; node or broker for another machine"},
     {"expires", OPTION_DURATION, &options.expires_us, SECOND_US, EXPIRES_MAX, "TIME",
-     "the key ends then: 30d (default: never)"},
+     "the key expires after this long, such as 30d (default: never)"},
     DIR_OPTION,
     {0}};
 
@@ -52,8 +52,8 @@ const struct option_spec keys_rotate_options[] = {
     {"overlap", OPTION_DURATION, &options.overlap_us, 0, EXPIRES_MAX, "TIME",
      "how long the old keys stay valid (default 24h)"},
     {"front", OPTION_FLAG, &options.front, 0, 0, NULL,
-     "instead the key of the brokers' front doors, in all files; with --broker also where they "
-     "are"},
+     "replace the key of the brokers' front doors, in all files; with --broker also their "
+     "addresses"},
     DIR_OPTION,
     {0}};
 
@@ -98,9 +98,10 @@ int keys_init_run(struct cli *cli, int n_words, char **words)
                                       printable_json(slice_of(options.dir)), "nodes",
                                       (json_int_t)options.nodes, "brokers", (json_int_t)brokers.n));
     else
-        printf("keys of %" PRIu64 " nodes and %zu brokers are in %s/" KEYRING_DIR
-               "; allowed.json goes with each\n",
-               options.nodes, brokers.n, options.dir);
+        printf("the keys of %" PRIu64 " node%s and %zu broker%s are in %s/" KEYRING_DIR
+               "; copy allowed.json with each\n",
+               options.nodes, options.nodes == 1 ? "" : "s", brokers.n, brokers.n == 1 ? "" : "s",
+               options.dir);
     return EXIT_OK;
 }
 
@@ -191,8 +192,8 @@ static int rotate_front(struct cli *cli, int n_words, char **words)
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:[s]}", "rotated", "front"));
     else if (!code)
-        printf("all files have the new key of the front doors; brokers take it when they start "
-               "again,\nand then only who has a new file finds them\n");
+        printf("all files have the new key of the front doors; brokers use it once they are "
+               "restarted,\nand from then on only clients with a new file can reach them\n");
     return code;
 }
 
@@ -223,7 +224,7 @@ int keys_rotate_run(struct cli *cli, int n_words, char **words)
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:O}", "rotated", done));
     else if (!code)
-        printf("%zu new keys; nodes and brokers take theirs when they start again\n",
+        printf("%zu new keys; nodes and brokers use theirs once they are restarted\n",
                json_array_size(done));
     json_decref(names);
     json_decref(rows);

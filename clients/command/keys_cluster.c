@@ -48,7 +48,7 @@ int keys_fetch(struct cli *cli, const char *dir, bool *runs)
     if (code && answered && code == EXIT_KEY_REFUSED)
         return code;
     if (code) {
-        cli_note("the list of keys changes here alone");
+        cli_note("the list of keys is changed only here");
         return EXIT_OK;
     }
     if (reply->as.access.list.len && keyring_adopt(dir, reply->as.access.list, why))
@@ -82,6 +82,6 @@ int keys_hand_over(struct cli *cli, const char *dir)
     int code = ask(cli, request, &reply, &answered);
     message_drop(&reply);
     if (code)
-        cli_note("the list of keys has changed here, and not in the cluster");
+        cli_note("the list of keys has changed here, but not in the cluster");
     return code;
 }

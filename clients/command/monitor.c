@@ -28,7 +28,7 @@ const struct option_spec monitor_options[] = {
     {"events", OPTION_FLAG, &options.events, 0, 0, NULL, "only events"},
     {"heartbeats", OPTION_FLAG, &options.heartbeats, 0, 0, NULL, "only heartbeats"},
     {"top", OPTION_FLAG, &options.top, 0, 0, NULL,
-     "nodes and jobs on a screen that is redrawn; keys sort, choose and open"},
+     "show nodes and jobs on a screen; keys sort, choose and open"},
     TABLE_WIDE(options.wide),
     {0}};
 
@@ -123,10 +123,10 @@ static int refused(const struct monitor *monitor)
     if (door_admits(DOOR_feed, access->role))
         return cli_fail(
             EXIT_KEY_REFUSED,
-            "the feed refused this key (%s of cluster %s): it was revoked, or has ended",
+            "the feed refused this key (%s of cluster %s): it was revoked, or has expired",
             monitor->cli->connection.entry.path, access->cluster);
     return cli_fail(EXIT_KEY_REFUSED,
-                    "the feed is closed to this key (%s, role %s); it takes monitor or admin",
+                    "the feed is closed to this key (%s, role %s); it is open to monitor and admin",
                     monitor->cli->connection.entry.path, role_name(access->role));
 }
 

@@ -32,10 +32,10 @@ static struct {
     uint64_t time_limit_us;
 } options = {TIME_LIMIT_DEFAULT_US};
 
-const struct option_spec op_check_options[] = {{"time-limit", OPTION_DURATION,
-                                                &options.time_limit_us, 100 * MS_US, TIME_NEVER_US,
-                                                "TIME", "of one run of the program (1m)"},
-                                               {0}};
+const struct option_spec op_check_options[] = {
+    {"time-limit", OPTION_DURATION, &options.time_limit_us, 100 * MS_US, TIME_NEVER_US, "TIME",
+     "how long one run of the program may take (default 1m)"},
+    {0}};
 
 /* --- one run --- */
 

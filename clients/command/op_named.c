@@ -23,14 +23,13 @@ static struct {
     bool wide;
 } options = {.time_limit_us = OPERATOR_TIME_DEFAULT_US};
 
-const struct option_spec op_add_options[] = {{"commutative", OPTION_FLAG, &options.commutative, 0,
-                                              0, NULL, "files may be folded in any order"},
-                                             {"time-limit", OPTION_DURATION, &options.time_limit_us,
-                                              100 * MS_US, TIME_NEVER_US, "TIME",
-                                              "of one run of the program (1m)"},
-                                             {"text", OPTION_FLAG, &options.text, 0, 0, NULL,
-                                              "it makes text: op show says so"},
-                                             {0}};
+const struct option_spec op_add_options[] = {
+    {"commutative", OPTION_FLAG, &options.commutative, 0, 0, NULL,
+     "files may be folded in any order"},
+    {"time-limit", OPTION_DURATION, &options.time_limit_us, 100 * MS_US, TIME_NEVER_US, "TIME",
+     "how long one run of the program may take (default 1m)"},
+    {"text", OPTION_FLAG, &options.text, 0, 0, NULL, "the result is text; `op show` says so"},
+    {0}};
 
 static int check_name(const char *word)
 {

@@ -16,10 +16,10 @@ const struct option_spec progress_snap_options[] = {
      "requests with the same key take one snap (default: a new UUID)"},
     {0}};
 
-const struct option_spec progress_get_options[] = {{"snapshot", OPTION_STRING, &options.snapshot, 0,
-                                                    0, "ID",
-                                                    "of that snap (default: the present state)"},
-                                                   {0}};
+const struct option_spec progress_get_options[] = {
+    {"snapshot", OPTION_STRING, &options.snapshot, 0, 0, "ID",
+     "the state in that snap (default: the current state)"},
+    {0}};
 
 /* --- words --- */
 

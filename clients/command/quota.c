@@ -85,7 +85,7 @@ static void print_end(struct cli *cli, const struct wire_quota_page *page, struc
                                  "bytes_max", render_number(page->bytes_max), "bounded",
                                  (int)page->bounded, "keys", keys));
     else if (!page->bounded)
-        printf("you have no limits: with an admin's key, or without keys\n");
+        printf("no limits apply: this is an admin's key, or the cluster has no keys\n");
 }
 
 int quota_run(struct cli *cli, int n_words, char **words)

@@ -27,7 +27,7 @@ static struct {
 
 const struct option_spec recover_options[] = {
     {"dir", OPTION_STRING, &options.dir, 0, 0, "DIR",
-     "of `conclave up`: all nodes there (default .conclave)"},
+     "a cluster that `up` started: all its nodes (default .conclave)"},
     {"yes", OPTION_FLAG, &options.yes, 0, 0, NULL, "do it"},
     {"force", OPTION_FLAG, &options.force, 0, 0, NULL,
      "even if a majority of the voters' disks is there"},

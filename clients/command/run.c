@@ -71,7 +71,7 @@ static int read_inputs(struct job_inputs *inputs)
         return EXIT_OK;
     if (job_inputs_are_remote(inputs))
         return cli_fail(EXIT_USAGE,
-                        "a cluster of its own has no jobs and values yet; `conclave submit` takes "
+                        "a temporary cluster has no jobs or values yet; `conclave submit` takes "
                         "job:ID and value:HASH");
     return job_inputs_read(NULL, inputs);
 }

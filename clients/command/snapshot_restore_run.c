@@ -169,8 +169,9 @@ int snapshot_restore_run(struct cli *cli, int n_words, char **words)
                         "a file that `conclave snapshot export` wrote is needed, or the id "
                         "of a snapshot");
     if (options.node ? options.voters || options.force : options.dry_run)
-        return cli_fail(EXIT_USAGE, options.node ? "--voters and --force do not go with --node"
-                                                 : "--dry-run goes with --node");
+        return cli_fail(EXIT_USAGE, options.node
+                                        ? "--voters and --force cannot be combined with --node"
+                                        : "--dry-run needs --node");
     int code = cli_no_words(n_words - 1, words + 1);
     if (!code)
         code = snapshot_find(cli, words[0], &model);

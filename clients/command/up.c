@@ -26,9 +26,9 @@ static bool detach;
 const struct option_spec up_options[] = {
     {"dir", OPTION_STRING, &config.dir, 0, 0, "DIR", "data and logs (default .conclave)"},
     {"port", OPTION_U64, &config.port, 1, PORT_LIMIT - 1, "P",
-     "the broker's port; the feed is at P+1, node i at P+100+10i (default: DIR's, 7000)"},
+     "the broker's port; the feed is at P+1, node i at P+100+10i (default: DIR's, else 7000)"},
     {"brokers", OPTION_U64, &config.brokers, 1, BROKERS_LOCAL_MAX, "K",
-     "brokers at P, P+2, ... (default: DIR's, 1)"},
+     "brokers at P, P+2, ... (default: DIR's, else 1)"},
     {"restore", OPTION_STRING, &restore, 0, 0, "FILE",
      "start from this snapshot, in a fresh DIR (--nodes as in it)"},
     {"detach", OPTION_FLAG, &detach, 0, 0, NULL,

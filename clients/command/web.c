@@ -21,7 +21,7 @@ const struct option_spec web_options[] = {
      "where to listen (default 127.0.0.1); beyond this machine reading needs the token, too"},
     {"http-port", OPTION_U64, &options.port, 0, 65535, "PORT", "0: any free one (default 7080)"},
     {"host", OPTION_STRING, &options.hosts, 0, 0, "NAMES",
-     "other names of this machine under which browsers come, with commas"},
+     "other names by which browsers reach this machine, with commas between"},
     {"token-file", OPTION_STRING, &options.token_file, 0, 0, "FILE",
      "the file of the token; created if it does not exist (default: web.token beside the key "
      "file)"},
@@ -72,7 +72,8 @@ static void announce(const struct cli *cli, const struct web *web, const char *p
         cli_print_json(cli, json_pack("{s:s, s:s?}", "url", url, "token_file", path));
     fflush(stdout);
     if (web->guard.open)
-        cli_note("listens beyond this machine without TLS: who listens on the way reads the token");
+        cli_note("listens beyond this machine without TLS: anyone on the network path can read the "
+                 "token");
     if (shown)
         cli_note("%s#token=%s", url, web->guard.token);
     else

@@ -102,8 +102,8 @@ static int take_sound(struct store_found *store)
     store->node = node;
     if (!store->cluster_id && (store->term || store->last_index))
         return cli_fail(EXIT_USAGE,
-                        "%s was written by an older program; start node %llu there once, and end "
-                        "it, so that its store gets the present format",
+                        "%s was written by an older program; start node %llu there once, and stop "
+                        "it, so that its store gets the current format",
                         store->dir, (unsigned long long)node);
     return EXIT_OK;
 }

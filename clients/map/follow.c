@@ -130,7 +130,7 @@ static int open_directory(struct follow *follow)
     else if (local_path(follow->dir, "joblog.tsv", path))
         why = "the path is too long";
     else if (!lstat(path, &about) && !S_ISREG(about.st_mode))
-        why = "joblog.tsv stands in the way: it is not a regular file";
+        why = "joblog.tsv is in the way: it is not a regular file";
     if (why)
         return cli_fail(EXIT_USAGE, "--dir: %s: %s", follow->dir, why);
     return open_log(follow, LOG_DIR, "--dir", path);

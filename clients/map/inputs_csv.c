@@ -86,8 +86,8 @@ static int read_field(struct csv *csv, int *end, struct text *why)
         }
         if (quoted || byte == '"')
             return complain(csv, ERR_MALFORMED,
-                            "a quote stands within a field: the field takes quotes around it, and "
-                            "\"\" for each within",
+                            "a quote is inside an unquoted field: put quotes around the field, and "
+                            "write \"\" for each quote in it",
                             why);
         error = add_byte(csv, byte, why);
     }

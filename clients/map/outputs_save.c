@@ -96,7 +96,7 @@ static int copy(const struct saving *saving, FILE *out, const char *path, struct
     hash_end(&hash, sha256);
     free(piece);
     if (!error && saving->len && memcmp(sha256, saving->sha256, HASH_BYTES)) {
-        complain(why, path, "what came differs from its SHA-256; it is not written");
+        complain(why, path, "what was received differs from its SHA-256; it is not written");
         error = ERR_CORRUPT;
     }
     return error;

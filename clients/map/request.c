@@ -59,15 +59,16 @@ int map_words(struct map_request *request, size_t n_words, char **words, struct 
     for (size_t i = 0; i < n && !apart && request->inputs.files.n; i++)
         if (!strcmp(words[i], "--"))
             return complain(why, ERR_MALFORMED,
-                            "'%s' stands before --: quote the pattern, so that not the shell but "
-                            "--files reads it",
+                            "'%s' comes before --: quote the pattern, so that --files expands it, "
+                            "not the shell",
                             words[0]);
     if (!apart && n == n_words)
         take_trailing(request);
     if (request->shell && request->n_argv)
-        return complain(why, ERR_MALFORMED,
-                        "'%s' is too much: --sh has the whole command; inputs come after :::",
-                        words[0]);
+        return complain(
+            why, ERR_MALFORMED,
+            "'%s' is not expected here: --sh has the whole command, and inputs come after :::",
+            words[0]);
     if (!request->shell && !request->n_argv)
         return complain(why, ERR_MALFORMED,
                         "a command is needed, such as: conclave map gzip {} ::: a b%s", "");

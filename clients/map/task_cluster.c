@@ -69,7 +69,7 @@ static int ask(struct task_cluster *cluster, struct message *request, uint64_t w
         return fail(cluster, 128 + interrupt_seen(), error);
     if (error) {
         if (error == ERR_TIMEOUT)
-            text_add(why, "the time has passed; job %s continues", job_id_text(cluster->job, id));
+            text_add(why, "--timeout has passed; job %s continues", job_id_text(cluster->job, id));
         else
             text_add(why, "%s", client_reason(client));
         return fail(cluster, outcome_code(error), error);
@@ -432,7 +432,7 @@ static int look(struct task_cluster *cluster, unsigned depth, struct text *why)
         return error;
     const struct wire_job_row *row = task_cluster_row(cluster);
     if (!tasks_are(row)) {
-        text_add(why, "job %s has operations, no tasks; `conclave job show %s --ops` lists them",
+        text_add(why, "job %s has operations, not tasks; `conclave job show %s --ops` lists them",
                  job_id_text(cluster->job, id), id);
         return fail(cluster, EXIT_USAGE, ERR_UNSUPPORTED);
     }

@@ -54,9 +54,9 @@ static int open_file(const char *path, int *fd, uint64_t *len, bool *executable,
     if (fstat(*fd, &about) || !S_ISREG(about.st_mode)) {
         close(*fd);
         return complain(why, ERR_IO, path,
-                        S_ISDIR(about.st_mode) ? " is a directory: files go with tasks, such as "
-                                                 "an archive of it"
-                                               : " is not a regular file");
+                        S_ISDIR(about.st_mode)
+                            ? " is a directory: give a file, such as an archive of it"
+                            : " is not a regular file");
     }
     *len = (uint64_t)about.st_size;
     *executable = about.st_mode & 0111;
@@ -194,7 +194,7 @@ int task_files_upload(struct task_files *files, const struct option_list *upload
     struct text line = {0};
     files->spec = &spec->as.task_spec;
     if (uploads->n > TASK_UPLOADS_MAX) {
-        text_add(why, "--upload is given more than %d times; an archive holds more files",
+        text_add(why, "--upload is given more than %d times; use an archive for more files",
                  TASK_UPLOADS_MAX);
         return ERR_TOO_BIG;
     }

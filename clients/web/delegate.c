@@ -172,7 +172,7 @@ static ssize_t read_delegate(void *context, uint64_t at, char *out, size_t room)
 /* What it said of why it failed: the error among the lines of JSON on its stderr. */
 static void tell_error(struct request *request, const struct delegate *delegate, int exit_code)
 {
-    const char *code = "failed", *message = "the command was ended, or ended, without a word";
+    const char *code = "failed", *message = "the command ended, or was ended, without any output";
     json_t *line = NULL, *error = NULL;
     for (const char *at = delegate->errors; *at && !error;) {
         size_t len = strcspn(at, "\n");

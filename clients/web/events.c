@@ -229,7 +229,7 @@ void events_get(struct request *request)
     uint64_t had = 0;
     if (events->n_streams == WEB_STREAMS_MAX) {
         request_error(request, MHD_HTTP_SERVICE_UNAVAILABLE, "busy", EXIT_UNREACHABLE,
-                      "%d read the events already", WEB_STREAMS_MAX);
+                      "%d clients read the events already", WEB_STREAMS_MAX);
         return;
     }
     if (last && parse_u64(slice_of(last), UINT64_MAX - 1, &had)) {

@@ -28,13 +28,14 @@ struct series {
 static const struct series of_status[] = {
     {"conclave_term", "gauge", "The term of the coordinator.", COUNT, OF_STATUS(term)},
     {"conclave_quorum", "gauge", "Votes that an election needs.", COUNT, OF_STATUS(quorum)},
-    {"conclave_healthy", "gauge", "Whether a coordinator serves and every node is alive and level.",
-     YES_OR_NO, OF_STATUS(healthy)},
+    {"conclave_healthy", "gauge",
+     "Whether a coordinator serves and every node is alive and up to date.", YES_OR_NO,
+     OF_STATUS(healthy)},
     {"conclave_voters_may_fail", "gauge", "How many more voters may stop without ending service.",
      COUNT, OF_STATUS(may_fail)},
-    {"conclave_elections_total", "counter", "Coordinators that came to serve.", COUNT,
+    {"conclave_elections_total", "counter", "Elections that were won.", COUNT,
      OF_STATUS(elections)},
-    {"conclave_node_restarts_total", "counter", "Starts of nodes on a directory they had before.",
+    {"conclave_node_restarts_total", "counter", "Starts of nodes on an existing data directory.",
      COUNT, OF_STATUS(restarts)},
     {"conclave_operations_total", "counter", "Operations of the plans that were finished.", COUNT,
      OF_STATUS(operations)},
@@ -75,7 +76,8 @@ static const struct series of_nodes[] = {
      "The longest turn of the node's event loop in the last minute.", MICROSECONDS,
      OF_NODE(turn_us)},
     {"conclave_node_longest_turn_own_seconds", "gauge",
-     "The same, without what it waited for a processor.", MICROSECONDS, OF_NODE(turn_own_us)},
+     "The same, without the time that it waited for a processor.", MICROSECONDS,
+     OF_NODE(turn_own_us)},
     {"conclave_node_operations_total", "counter",
      "Operations whose results the coordinator accepted from the node.", COUNT,
      OF_NODE(operations)},
@@ -100,14 +102,14 @@ static const struct series of_nodes[] = {
     {"conclave_node_operation_slots", "gauge",
      "Operations that the node executes at a time, commands included.", ONE_OR_MORE,
      OF_NODE(operation_slots)},
-    {"conclave_node_occupied_slots", "gauge", "Slots that operations and commands have now.", COUNT,
+    {"conclave_node_occupied_slots", "gauge", "Slots in use by operations and commands.", COUNT,
      OF_NODE(slots_used)},
     {"conclave_node_rejected_messages_total", "counter",
      "Malformed or foreign messages that the node dropped.", COUNT, OF_NODE(rejected)},
     {"conclave_node_refused_connections_total", "counter",
-     "Connections that the node refused for their keys.", COUNT, OF_NODE(refused)},
+     "Connections that the node refused because of their keys.", COUNT, OF_NODE(refused)},
     {"conclave_node_forbidden_requests_total", "counter",
-     "Requests that the node refused for what their keys may not do.", COUNT, OF_NODE(forbidden)},
+     "Requests that the node refused because of the role of their key.", COUNT, OF_NODE(forbidden)},
     {"conclave_node_insecure", "gauge", "Whether the node runs without keys.", YES_OR_NO,
      OF_NODE(insecure)},
 };
@@ -120,7 +122,7 @@ static const struct series of_brokers[] = {
     {"conclave_broker_refused_requests_total", "counter",
      "Requests refused because too much waits for their client.", COUNT, OF_BROKER(refused)},
     {"conclave_broker_refused_connections_total", "counter",
-     "Connections that the broker refused for their keys.", COUNT, OF_BROKER(keys_refused)},
+     "Connections that the broker refused because of their keys.", COUNT, OF_BROKER(keys_refused)},
     {"conclave_broker_dropped_answers_total", "counter",
      "Answers dropped because too much waits for their client, or it is gone.", COUNT,
      OF_BROKER(dropped)},
@@ -220,7 +222,7 @@ static void write_syncs(const struct wire_node_row *rows, size_t n, FILE *out)
     static const char name[] = "conclave_node_fsync_duration_seconds";
     struct histogram syncs;
     head(out, name, "histogram",
-         "How long commits of the log, and syncs of files with values, took the node's disk.");
+         "How long the node's disk took for commits of the log and syncs of files with values.");
     for (size_t at = 0; at < n; at++) {
         uint64_t node = rows[at].node, seen = 0;
         if (!histogram_unpack(rows[at].syncs, &syncs))
@@ -262,21 +264,22 @@ static void write_brokers(const struct metrics_source *source, FILE *out)
 static void write_feed(const struct events *events, FILE *out)
 {
     head(out, "conclave_feed_messages_total", "counter",
-         "Messages of the feed that this process has heard.");
+         "Messages of the feed that this process has received.");
     fprintf(out,
             "conclave_feed_messages_total{type=\"heartbeat\"} %" PRIu64
             "\nconclave_feed_messages_total{type=\"event\"} %" PRIu64 "\n",
             events->heartbeats, events->heard);
     one(out, "conclave_feed_missed_messages_total", "counter",
-        "Messages of the feed that never came.", events->missed);
+        "Messages of the feed that were missed.", events->missed);
     static const struct series of_beats[] = {
         {"conclave_node_fetched_bytes_total", "counter",
-         "Bytes of values that came to the node while log entries waited for them.", COUNT,
+         "Bytes of values that the node fetched while log entries waited for them.", COUNT,
          offsetof(struct events_beat, fetched)},
-        {"conclave_node_queued_operations", "gauge", "Operations that wait or execute at the node.",
-         COUNT, offsetof(struct events_beat, queued)},
+        {"conclave_node_queued_operations", "gauge",
+         "Operations that wait or are being executed at the node.", COUNT,
+         offsetof(struct events_beat, queued)},
         {"conclave_node_disk_busy_seconds", "gauge",
-         "For so long the node's disk is at one piece of work.", MILLISECONDS,
+         "How long the node's disk has been busy with its current work.", MILLISECONDS,
          offsetof(struct events_beat, disk_ms)},
     };
     for (size_t i = 0; i < COUNT_OF(of_beats); i++) {
@@ -289,7 +292,7 @@ static void write_feed(const struct events *events, FILE *out)
         }
     }
     head(out, "conclave_feed_events_total", "counter",
-         "Events that this process has heard, by their names: snapshots, failures, elections.");
+         "Events that this process has received, by their names: snapshots, failures, elections.");
     for (size_t i = 0; i < events->n_counts; i++) {
         fprintf(out, "conclave_feed_events_total{event=\"");
         label(out, events->counts[i].name);
@@ -308,7 +311,7 @@ static void write_web(const struct metrics_source *source, FILE *out)
     one(out, "conclave_web_requests_total", "counter", "Requests that arrived.",
         source->http->requests);
     one(out, "conclave_web_refused_requests_total", "counter",
-        "Requests refused for their token, host or origin.", source->http->refused);
+        "Requests refused because of their token, host or origin.", source->http->refused);
     head(out, "conclave_web_answers_total", "counter",
          "Answers, by the first digit of their status.");
     for (unsigned class = 2; class < 6; class ++)

@@ -21,7 +21,7 @@ static void take(struct runtime *runtime, uint64_t version, struct slice bytes)
     if (!doors_take(runtime->doors, bytes, &why))
         return;
     runtime->access.refused = version;
-    log_write(LOG_WARN, "the list of keys in the log counts for nothing here: %s", why.at);
+    log_write(LOG_WARN, "the list of keys in the log is ignored: %s", why.at);
 }
 
 static void offer(struct runtime *runtime, uint64_t now_us)

@@ -116,7 +116,7 @@ def test_a_file_of_jobs_with_bad_integers_submits_nothing(double, tmp_path):
     code, out, errors = client.run("submit", "--file", "jobs", cwd=tmp_path)
     assert (code, out) == (USAGE, "") and not client.double.values
     assert errors.splitlines() == ["n.txt:2: 'x' is not an integer", "conclave: line 2: its integers cannot be used",
-                                   "conclave: line 3: @- is for a job of its own; lines of a file name files",
+                                   "conclave: line 3: @- works only for a single job; lines of a file must name files",
                                    "conclave: nothing was submitted"]
 
 

@@ -117,7 +117,7 @@ function failure(answer, body) {
 const change = (path, body) => ask(path, {method: 'POST', body: JSON.stringify(body), headers: {'Content-Type': 'application/json'}});
 
 function refused() {
-  text($('token-fault'), state.token ? 'This token is not the one of this process.' : '');
+  text($('token-fault'), state.token ? 'This is not the token of this process.' : '');
   setToken('');
   state.readable = false;
   $('token-form').hidden = false;
@@ -146,7 +146,7 @@ async function listen() {
       wait = RETRY_MIN_MS;
       await read(answer.body.getReader());
     } catch { /* tried again */ }
-    live('lost', state.readable ? 'no answer, trying again' : 'a token is needed');
+    live('lost', state.readable ? 'no answer, trying again' : 'the token is needed');
     await new Promise(resolve => { retry = resolve; setTimeout(resolve, wait); });
     wait = Math.min(wait * 2, RETRY_MAX_MS);
   }
@@ -434,7 +434,7 @@ $('job-result').addEventListener('click', async () => {
     const url = URL.createObjectURL(await answer.blob());
     element('a', {href: url, download: `job-${id}.txt`}).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
-  } catch (error) { state.job.fault = `The result did not come whole: ${error.message}`; drawSoon(); }
+  } catch (error) { state.job.fault = `The result is incomplete: ${error.message}`; drawSoon(); }
 });
 addEventListener('hashchange', goTo);
 document.addEventListener('visibilitychange', () => { if (!document.hidden) drawSoon(); });

@@ -82,7 +82,7 @@ static void plan_stages(struct plan *plan)
 const struct job_kind kind_binomial = {
     .name = "binomial",
     .example = "10 3",
-    .about = "C(10,3), how many 3 of 10 there are",
+    .about = "C(10,3), the ways to choose 3 of 10",
     .level = ENTRY_LEVEL_NUMBERS,
     .numbers = 2,
     .check = check,

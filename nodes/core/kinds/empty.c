@@ -16,7 +16,7 @@ static int check(const struct plan *plan, struct text *why)
 const struct job_kind kind_empty = {
     .name = "empty",
     .example = "1000",
-    .about = "1000 tasks that do nothing, to measure",
+    .about = "1000 tasks that do nothing, for measurements",
     .level = ENTRY_LEVEL_TASKS,
     .numbers = 1,
     .tasks = true,

@@ -76,7 +76,7 @@ static void plan_stages(struct plan *plan)
 const struct job_kind kind_reduce = {
     .name = "reduce",
     .example = "200 12345 678",
-    .about = "a program folds files, `conclave op add`; NAME --files 'parts/*'",
+    .about = "folds files with a program of `op add`; NAME --files 'parts/*'",
     .level = ENTRY_LEVEL_REDUCE,
     .numbers = 3,
     .commands = true,

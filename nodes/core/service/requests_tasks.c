@@ -61,7 +61,7 @@ const char *requests_check_tasks(const struct service *service, const struct wir
     const struct wire_task_options *options = submit->tasks.n ? &submit->tasks.at[0] : NULL;
     if (!plan_tasks(plan)) {
         if (options || submit->parent || submit->chosen.n)
-            text_add(reason, "%s has no tasks: options of tasks are of no use", plan->kind->name);
+            text_add(reason, "%s has no tasks: it takes no options for tasks", plan->kind->name);
         return reason->len ? "invalid" : NULL;
     }
     if (options && options->at_most_once && options->retries) {
@@ -86,7 +86,7 @@ const char *requests_check_tasks(const struct service *service, const struct wir
             return code;
     }
     if (submit->chosen.n && !submit->parent) {
-        text_add(reason, "tasks are chosen of a job that is repeated; none is");
+        text_add(reason, "tasks can be chosen only when a job is repeated");
         return "invalid";
     }
     const char *code = submit->parent ? check_parent(service, submit, plan, reason) : NULL;
@@ -115,7 +115,7 @@ static const struct task_job *find_tasks(struct service *service, struct caller 
     const struct job *job = requests_find_job(service, caller, id);
     const struct task_job *row = job ? task_jobs_find(&service->state->task_jobs, id) : NULL;
     if (job && !row)
-        requests_refuse(service, caller, "invalid", "the job has operations, no tasks");
+        requests_refuse(service, caller, "invalid", "the job has operations, not tasks");
     return row;
 }
 
