@@ -2,8 +2,8 @@
 # A cluster within the allocation of a Slurm job, for as long as a command needs it:
 #   sbatch --nodes=5 packaging/slurm.sh conclave map --files 'data/*.csv' -- ./clean.sh {}
 # A Conclave node on each of Slurm's nodes, and a broker on the first. The command finds the cluster by CONCLAVE_ACCESS.
-# From the environment: CONCLAVE_PORT (7000), CONCLAVE_SHARED (a directory that all nodes see; the working directory),
-# CONCLAVE_LOCAL (one on each node's own disk; /tmp). With the job all data go; results are what the command has printed.
+# From the environment: CONCLAVE_PORT (7000), CONCLAVE_SHARED (a directory that all nodes share; the working directory),
+# CONCLAVE_LOCAL (one on each node's own disk; /tmp). All data are removed with the job; what the command printed stays.
 #SBATCH --ntasks-per-node=1
 set -euo pipefail
 : "${1:?usage: sbatch --nodes=N slurm.sh COMMAND ARG...}"

@@ -208,7 +208,7 @@ def test_jobs_with_operations_have_no_tasks(cluster):
     client = cluster()
     client.ok("submit", "product", "2", "3")
     code, _, errors = client.run("job", "tasks", "1-1000")
-    assert code == USAGE and "operations, no tasks" in errors
+    assert code == USAGE and "operations, not tasks" in errors
     code, _, errors = client.run("submit", "map", "1", "1", "100")
     assert code == USAGE and "`conclave map`" in errors
 

@@ -97,7 +97,7 @@ def test_tasks_and_what_they_wrote_are_those_of_the_command_line(cluster, web):
     for path, expected, said in [(f"{job}/tasks?state=no", 400, "state"), (f"{job}/tasks?limit=1001", 400, "limit"),
                                  (f"{job}/tasks?tasks=$(id)", 400, "numbers"), (f"{job}/tasks?tasks=--stderr", 400, "numbers"),
                                  (f"{job}/output?stream=x", 400, "stream"), (f"{job}/output?tasks=4", 404, "3 tasks"),
-                                 ("9-9/tasks", 404, "no job"), (f"{other}/tasks", 400, "no tasks"), (f"{other}/output", 400, "no tasks")]:
+                                 ("9-9/tasks", 404, "no job"), (f"{other}/tasks", 400, "not tasks"), (f"{other}/output", 400, "not tasks")]:
         status, body, _ = web.ask("GET", f"/api/jobs/{path}")
         assert status == expected and said in json.loads(body)["error"]["message"], (path, body)
 
