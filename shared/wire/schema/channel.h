@@ -34,7 +34,7 @@
     STR(OPT, tail, TEXT_EDGE_DIGITS, "a text's last digits")                               \
     BOOL(OPT, again, "with an error: it may go better elsewhere or later")                 \
     BOOL(OPT, final, "with an error: it is the program's own, and the job fails")          \
-    U64(OPT, lacks, OP_MAX, "with an error: the operand whose value nobody has")           \
+    U64(OPT, lacks, OP_MAX, "with an error: the operand whose value no node has")          \
     STR(OPT, error, JOB_REASON_MAX, "why the operation cannot be executed; empty: it was")
 
 #define PARTICIPANT_FIELDS(U64, BOOL, STR, BIN, LIST) \
@@ -64,7 +64,8 @@
     CHANNEL_FIELDS(U64)                                                                \
     U64(REQ, term, TERM_MAX, "the coordinator's term")                                 \
     U64(REQ, job, U64_ANY, "drop its values and what is queued of it; 0: of all jobs") \
-    U64(OPT, op, OP_MAX, "only this operation of it: somebody else has its result; 0: all")
+    U64(OPT, op, OP_MAX,                                                               \
+        "only this operation of it, whose result another worker has returned; 0: all")
 
 /* The marker and the reports travel in the channels, after and before what they cut. */
 #define MARKER_FIELDS(U64, BOOL, STR, BIN, LIST)                              \

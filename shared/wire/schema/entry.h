@@ -165,7 +165,7 @@
     M(ENTRY_RETENTION_SET, entry_retention_set, ENTRY_RETENTION_SET_FIELDS, PLACE_ENTRY,          \
       "how much of finished jobs is remembered from now on")                                      \
     M(ENTRY_JOBS_FORGOTTEN, entry_jobs_forgotten, ENTRY_JOBS_FORGOTTEN_FIELDS, PLACE_ENTRY,       \
-      "a client had them forgotten")                                                              \
+      "a client had jobs forgotten")                                                                    \
     M(ENTRY_ACCESS_CHANGED, entry_access_changed, ENTRY_ACCESS_CHANGED_FIELDS, PLACE_ENTRY,       \
       "another list of the keys that are allowed")                                                \
     M(ENTRY_VALUE_BEGUN, entry_value_begun, ENTRY_VALUE_BEGUN_FIELDS, PLACE_ENTRY,                \
@@ -175,8 +175,8 @@
     M(ENTRY_VALUE_WHOLE, entry_value_whole, ENTRY_VALUE_WHOLE_FIELDS, PLACE_ENTRY,                \
       "all of it is there")                                                                       \
     M(ENTRY_VALUE_DROPPED, entry_value_dropped, ENTRY_VALUE_DROPPED_FIELDS, PLACE_ENTRY,          \
-      "stored values are removed: a client had them dropped, or they were too old")               \
+      "stored values are removed: a client dropped them, or they were too old")                   \
     M(ENTRY_VALUE_AGED, entry_value_aged, ENTRY_VALUE_AGED_FIELDS, PLACE_ENTRY,                   \
-      "stored values that nobody names are so much older")
+      "how much older stored values that no job names have become")
 
 #endif

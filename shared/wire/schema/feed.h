@@ -7,7 +7,7 @@
 #define HEARTBEAT_FIELDS(U64, BOOL, STR, BIN, LIST)                                              \
     PUBLISHED_FIELDS(U64)                                                                        \
     STR(REQ, role, 16, "coordinator, worker or candidate")                                       \
-    U64(REQ, coordinator, NODES_MAX, "whom it follows; 0: nobody")                               \
+    U64(REQ, coordinator, NODES_MAX, "which node it follows; 0: none")                           \
     BOOL(OPT, serving, "it is a coordinator that accepts requests")                              \
     U64(REQ, operations, U64_ANY, "operations it executed in this incarnation")                  \
     U64(OPT, conversions, U64_ANY, "conversions to text it executed in this incarnation")        \
@@ -49,7 +49,6 @@
 #define FEED_MESSAGES(M)                                  \
     M(HEARTBEAT, heartbeat, HEARTBEAT_FIELDS, PLACE_FEED, \
       "every node, every 50 to 250 ms by default")        \
-    M(EVENT, event, EVENT_FIELDS, PLACE_FEED,             \
-      "something that a person tailing the feed wants to know")
+    M(EVENT, event, EVENT_FIELDS, PLACE_FEED, "something that a reader of the feed wants to know")
 
 #endif

@@ -148,18 +148,18 @@
     U64(REQ, request, U64_ANY, "of the request")      \
     STR(REQ, text, 4096, "lines for people")
 
-#define VALUE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                         \
-    U64(REQ, value, U64_ANY, "its id, made as a job's is")                                  \
-    BIN(REQ, sha256, HASH_BYTES, "of all of its bytes, as its client says")                 \
-    U64(REQ, len, VALUE_BYTES_MAX, "how many bytes those are")                              \
-    STR(REQ, format, STORED_FORMAT_MAX, "bytes, integers or tasks")                         \
-    STR(OPT, name, STORED_NAME_MAX, "for people")                                           \
-    STR(OPT, owner, OWNER_MAX, "the name of the key that began it; absent: without keys")   \
-    BOOL(REQ, whole, "all of it is there, and it may be used")                              \
-    U64(REQ, segments, VALUE_SEGMENTS_MAX, "segments that are durable")                     \
-    U64(REQ, bytes, VALUE_BYTES_MAX, "in these")                                            \
-    U64(REQ, items, U64_ANY, "in these")                                                    \
-    U64(REQ, age_ms, U64_ANY, "for so long nobody has named it, by the cluster's own time") \
+#define VALUE_ROW_FIELDS(U64, BOOL, STR, BIN, LIST)                                       \
+    U64(REQ, value, U64_ANY, "its id, made as a job's is")                                \
+    BIN(REQ, sha256, HASH_BYTES, "of all of its bytes, as its client says")               \
+    U64(REQ, len, VALUE_BYTES_MAX, "how many bytes those are")                            \
+    STR(REQ, format, STORED_FORMAT_MAX, "bytes, integers or tasks")                       \
+    STR(OPT, name, STORED_NAME_MAX, "for people")                                         \
+    STR(OPT, owner, OWNER_MAX, "the name of the key that began it; absent: without keys") \
+    BOOL(REQ, whole, "all of it is there, and it may be used")                            \
+    U64(REQ, segments, VALUE_SEGMENTS_MAX, "segments that are durable")                   \
+    U64(REQ, bytes, VALUE_BYTES_MAX, "in these")                                          \
+    U64(REQ, items, U64_ANY, "in these")                                                  \
+    U64(REQ, age_ms, U64_ANY, "how long no job has named it, by the cluster's own time")  \
     LIST(OPT, jobs, job_ref, VALUE_JOBS_SHOWN, "jobs that name it; it is kept while any does")
 
 /* A value that was dropped: its row as it was. */
@@ -272,7 +272,7 @@
         "insufficient, overflow, too_many, disk_full, forbidden, unsigned, "                       \
         "key_unknown, malformed, stale, quota, unknown, in_use")                                   \
     STR(REQ, reason, TEXT_FIELD_MAX, "one line for people")                                        \
-    U64(OPT, coordinator, NODES_MAX, "not_coordinator: whom this node follows; 0: nobody")         \
+    U64(OPT, coordinator, NODES_MAX, "not_coordinator: which node this node follows; 0: none")     \
     U64(OPT, node, NODES_MAX, "unsigned: the node that a signature must be for ...")               \
     U64(OPT, incarnation, U64_ANY, "... its incarnation ...")                                      \
     U64(OPT, counter, U64_ANY, "... and what its counter must be greater than")

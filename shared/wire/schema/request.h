@@ -258,7 +258,7 @@
     M(ACCESS_GET, access_get, ACCESS_GET_FIELDS, PLACE_REQUEST,                                \
       "the list of the keys that are allowed; answered by access")                             \
     M(VALUE_BEGIN, value_begin, VALUE_BEGIN_FIELDS, PLACE_REQUEST,                             \
-      "begins a stored value, or goes on with it; answered by value or error")                 \
+      "begins a stored value, or continues it; answered by value or error")                    \
     M(VALUE_PUT, value_put, VALUE_PUT_FIELDS, PLACE_REQUEST,                                   \
       "a chunk of a segment, as a further frame, eight unanswered at most; answered by "       \
       "value_chunk_taken or error")                                                            \

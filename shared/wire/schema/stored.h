@@ -57,10 +57,10 @@
     R(spec_env, SPEC_ENV_FIELDS)   \
     R(spec_file, SPEC_FILE_FIELDS)
 
-#define STORED_MESSAGES(M)                                                                        \
-    M(TASK_SPEC, task_spec, TASK_SPEC_FIELDS, PLACE_STORED,                                       \
-      "What the tasks of a job have in common: the first record of a value of the format tasks.") \
-    M(OPERATOR_SPEC, operator_spec, OPERATOR_SPEC_FIELDS, PLACE_STORED,                           \
-      "How a program that folds is run, with the program: a value of the format operator.")
+#define STORED_MESSAGES(M)                                                                       \
+    M(TASK_SPEC, task_spec, TASK_SPEC_FIELDS, PLACE_STORED,                                      \
+      "What the tasks of a job have in common: the first record of a value of the format tasks") \
+    M(OPERATOR_SPEC, operator_spec, OPERATOR_SPEC_FIELDS, PLACE_STORED,                          \
+      "How a program that folds is run, with the program: a value of the format operator")
 
 #endif

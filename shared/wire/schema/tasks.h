@@ -50,7 +50,7 @@
     U64(OPT, signal, TASK_EXIT_MAX, "the signal that ended it; 0: none")      \
     STR(OPT, reason, TASK_REASON_MAX, "more, for people; empty: that is all") \
     U64(OPT, node, NODES_MAX, "who executed the last one")                    \
-    U64(OPT, copy, NODES_MAX, "of a page: who executes a second copy of it; 0: nobody")
+    U64(OPT, copy, NODES_MAX, "of a page: the node that executes a second copy; 0: none")
 
 /* A value of the job with rows of details (shared/base/task_row.h). */
 #define TASK_SEGMENT_FIELDS(U64, BOOL, STR, BIN, LIST)                 \
@@ -243,7 +243,7 @@
     M(TASKS_ENDED, tasks_ended, TASKS_ENDED_FIELDS, PLACE_CHANNEL,                             \
       "a worker tells how they ended")                                                         \
     M(TASKS_ASK, tasks_ask, TASKS_ASK_FIELDS, PLACE_CHANNEL,                                   \
-      "a new coordinator, or of a new worker: what have you?")                                 \
+      "a new coordinator, or one with a new worker, asks what it has")                         \
     M(TASKS_HELD, tasks_held, TASKS_HELD_FIELDS, PLACE_CHANNEL,                                \
       "the answer, after all outcomes that the log does not tell: what it executes")           \
     M(ENTRY_TASKS_DONE, entry_tasks_done, ENTRY_TASKS_DONE_FIELDS, PLACE_ENTRY,                \
