@@ -205,7 +205,8 @@ static void print_help(void)
         "       conclave-node inspect DIR    (one line of JSON on what it holds; no node may run "
         "there)\n\n"
         "One node of a Conclave cluster. It listens on five ports, from PORT + 100 + 10 * N.\n\n"
-        "options (each also as CONCLAVE_... in the environment, such as CONCLAVE_ID):\n");
+        "options (defaults in parentheses; each is also an environment variable, such as "
+        "CONCLAVE_ID):\n");
     settings_help(stdout);
     printf("\nexit codes: 0 ended by SIGTERM or SIGINT; 2 bad options, or a data directory of "
            "another node,\n"

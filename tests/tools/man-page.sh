@@ -53,8 +53,12 @@ format() { # MODE
             title = $0; sub(/[ :]*(\(.*)?$/, "", title); sub(/:$/, "", title)
             heading(title)
             if ($0 ~ /\(/) { sub(/^[^(]*\(/, ""); sub(/\):$/, "."); print safe($0) }
+        } else if ($0 != "Options:") {
+            close_verbatim()
+            printf ".PP\n%s\n", safe($0)
+            begun = 1
         }
-        gap = codes = 0
+        listed = gap = codes = 0
         next
     }
     codes && /^ / { open_verbatim(); sub(/^  /, ""); print safe($0); next }
@@ -81,9 +85,9 @@ format() { # MODE
 }
 
 "$program" --help | format page
-commands=$("$program" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z]\{1,\}\)\{0,1\}\).*/\1/p')
+commands=$("$program" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\( [a-z]\{1,\}\)\{0,1\}\)\( .*\)\{0,1\}$/\1/p')
 if [ -n "$commands" ]; then
-    echo '.SH "THE COMMANDS, ONE BY ONE"'
+    echo '.SH "COMMANDS IN DETAIL"'
     echo "$commands" | while read -r command; do
         case $command in help | version) continue ;; esac
         # shellcheck disable=SC2086  # a command is one word or two
