@@ -165,7 +165,7 @@
     M(ENTRY_RETENTION_SET, entry_retention_set, ENTRY_RETENTION_SET_FIELDS, PLACE_ENTRY,          \
       "how much of finished jobs is remembered from now on")                                      \
     M(ENTRY_JOBS_FORGOTTEN, entry_jobs_forgotten, ENTRY_JOBS_FORGOTTEN_FIELDS, PLACE_ENTRY,       \
-      "a client had jobs forgotten")                                                                    \
+      "a client had jobs forgotten")                                                              \
     M(ENTRY_ACCESS_CHANGED, entry_access_changed, ENTRY_ACCESS_CHANGED_FIELDS, PLACE_ENTRY,       \
       "another list of the keys that are allowed")                                                \
     M(ENTRY_VALUE_BEGUN, entry_value_begun, ENTRY_VALUE_BEGUN_FIELDS, PLACE_ENTRY,                \

@@ -36,7 +36,7 @@ class Access:
 
 
 def parse_brokers(given: Union[str, Sequence[str]]) -> "List[tuple[str, int]]":
-    """"tcp://HOST:PORT" or HOST, several in a list or with commas between."""
+    """"tcp://HOST:PORT" or HOST, several in a list or separated by commas."""
     words = given.split(",") if isinstance(given, str) else list(given)
     found = []
     for word in (w.strip() for w in words):

@@ -68,20 +68,20 @@ class Job:
         return self.status()["state"] in steps.FINAL
 
     def wait(self, timeout: Optional[float] = None) -> Row:
-        """Until it is finished, over changes of the coordinator; TimedOut: it goes on."""
+        """Waits until it is finished, even if the coordinator changes. TimedOut: the job continues."""
         return self._cluster.run(steps.wait(self.number, steps.deadline_of(timeout)))
 
     def cancel(self) -> bool:
-        """False: it was finished already."""
+        """Cancels it. Returns False if it was finished already."""
         row = self._cluster.run(steps.one({"type": "job_cancel", "job": self.number}, self._cluster.deadline()))
         return bool(row["state"] == "cancelled")
 
     def forget(self) -> None:
-        """The cluster forgets the finished job and its results."""
+        """Makes the cluster forget the finished job and its results."""
         self._cluster.ask({"type": "job_forget", "jobs": [{"job": self.number}]})
 
     def result(self, timeout: Optional[float] = None) -> str:
-        """Waits for it; the digits of a number. Failed, Cancelled: there is none."""
+        """Waits for the result and returns it, of a number the digits. Raises Failed or Cancelled if there is none."""
         return self.result_bytes(timeout).decode()
 
     def result_bytes(self, timeout: Optional[float] = None) -> bytes:
@@ -111,11 +111,11 @@ class MapJob(Job):
             yield from ready
 
     def tasks(self, timeout: Optional[float] = None) -> List[packing.Task]:
-        """All of them, whatever they came to, by their numbers."""
+        """All tasks, whatever their outcomes, by number."""
         return sorted(self.as_completed(timeout), key=lambda task: task.task)
 
     def outputs(self, timeout: Optional[float] = None) -> List[bytes]:
-        """What each wrote to stdout; TaskFailed unless all are done."""
+        """What each task wrote to stdout. Raises TaskFailed unless all are done."""
         tasks = self.tasks(timeout)
         check_tasks(tasks)
         return [task.stdout for task in tasks]
@@ -173,7 +173,7 @@ class Cluster:
             raise
 
     def ask(self, body: Row, frames: Sequence[bytes] = ()) -> Reply:
-        """Any request of docs/protocol.md, and its answer; what is an `error` is raised."""
+        """Makes any request of docs/protocol.md and returns its answer; an `error` is raised."""
         return self.run(steps.ask(body, self.deadline(), frames=frames))
 
     # --- jobs ---
@@ -209,11 +209,11 @@ class Cluster:
         self.run(steps.kv_change("kv_put", key, self.deadline(), node=node, name=name, value=value))
 
     def kv_get(self, name: str, node: int = 1) -> str:
-        """NotFound: there is none."""
+        """The value. Raises NotFound if there is none."""
         return self.run(steps.kv_get(node, name, self.deadline()))
 
     def kv_del(self, name: str, node: int = 1, key: Optional[str] = None) -> None:
-        """NotFound: there is none."""
+        """Deletes the value. Raises NotFound if there is none."""
         self.run(steps.kv_change("kv_del", key, self.deadline(), node=node, name=name))
 
     def kv_list(self, prefix: str = "", node: int = 1) -> Dict[str, str]:
@@ -234,7 +234,7 @@ class Cluster:
         return int(body["state"])
 
     def snapshot(self, node: int = 0) -> Row:
-        """Takes a snapshot of the whole cluster (a key of role admin), by that node or the coordinator; its head."""
+        """Takes a snapshot of the whole cluster, at that node or the coordinator, and returns its head. Needs the role admin."""
         body: Row = {"type": "snapshot_take", **({"node": node} if node else {})}
         return self.run(steps.one(body, self.deadline(), "heads", wait=10))
 
@@ -243,7 +243,7 @@ class Cluster:
         return self.run(steps.pages(body, "heads", self.deadline()))
 
     def value_put(self, data: bytes, name: str = "") -> int:
-        """Uploads bytes; the number of the stored value."""
+        """Uploads bytes, and returns the id of the stored value."""
         return self.run(steps.upload(packing.content_of_bytes(data), name, self.deadline()))
 
     def value_get(self, sha256: bytes) -> bytes:

@@ -10,7 +10,7 @@ class ConclaveError(Exception):
 
 
 class Failed(ConclaveError):
-    """The job failed, or something that has no code of its own."""
+    """The job failed, or something else without an exit code of its own."""
     exit_code = 1
 
 
@@ -25,7 +25,7 @@ class Unreachable(ConclaveError):
 
 
 class TimedOut(ConclaveError, TimeoutError):
-    """No answer in time; what was asked for may have taken effect, or may still do so."""
+    """No answer in time; the request may have taken effect, or may still do so."""
     exit_code = 4
 
 
@@ -50,7 +50,7 @@ class OverQuota(ConclaveError):
 
 
 class TaskFailed(Failed):
-    """A task of a map ended otherwise than with exit 0: `task` says how."""
+    """A task of a map did not end with exit code 0; `task` says how it ended."""
 
     def __init__(self, message: str, task: Optional[object] = None) -> None:
         super().__init__(message)

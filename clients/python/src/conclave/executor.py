@@ -85,7 +85,7 @@ _Waiting = Tuple["Future[Any]", bytes]
 
 
 class Executor(Base):
-    """Calls run on the nodes of a cluster, each in a Python process of its own; what is submitted together goes as one job.
+    """Calls run on the nodes of a cluster, each in its own Python process; calls submitted together become one job.
     The key needs the role commands. A call whose node dies runs again (`at_most_once`: it is lost, and fails with
     TaskFailed), so it may run more than once, and its outcome counts once. `max_workers`: calls that are with the cluster
     at a time; the others can be cancelled. `python`: the interpreter on the nodes. Further options are those of
