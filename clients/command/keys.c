@@ -98,8 +98,8 @@ int keys_init_run(struct cli *cli, int n_words, char **words)
                                       printable_json(slice_of(options.dir)), "nodes",
                                       (json_int_t)options.nodes, "brokers", (json_int_t)brokers.n));
     else
-        printf("the keys of %" PRIu64 " node%s and %zu broker%s are in %s/" KEYRING_DIR
-               "; copy allowed.json with each\n",
+        printf("keys of %" PRIu64 " node%s and %zu broker%s are in %s/" KEYRING_DIR
+               "; allowed.json goes with each\n",
                options.nodes, options.nodes == 1 ? "" : "s", brokers.n, brokers.n == 1 ? "" : "s",
                options.dir);
     return EXIT_OK;
