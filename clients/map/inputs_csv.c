@@ -86,7 +86,7 @@ static int read_field(struct csv *csv, int *end, struct text *why)
         }
         if (quoted || byte == '"')
             return complain(csv, ERR_MALFORMED,
-                            "a quote is inside an unquoted field: put quotes around the field, and "
+                            "a quote is within a field: put quotes around the whole field, and "
                             "write \"\" for each quote in it",
                             why);
         error = add_byte(csv, byte, why);

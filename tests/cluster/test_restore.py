@@ -166,9 +166,9 @@ def test_a_ledger_is_put_back_and_the_difference_is_exact(restored, tmp_path):
 
 def test_a_ledger_that_cannot_be_put_back_is_refused(picture):
     for word, more in [("not in the snapshot", ["--node", 9]),
-                       ("do not go with", ["--node", 1, "--force"]),
-                       ("do not go with", ["--node", 1, "--voters", 2]),
-                       ("goes with --node", ["--dry-run"])]:
+                       ("cannot be combined with", ["--node", 1, "--force"]),
+                       ("cannot be combined with", ["--node", 1, "--voters", 2]),
+                       ("needs --node", ["--dry-run"])]:
         done = picture.conclave("snapshot", "restore", picture.picture, "--dir", "up", *more)
         lines = done.stderr.strip().splitlines()
         assert (done.returncode, len(lines)) == (USAGE, 1) and word in lines[0], (more, done)

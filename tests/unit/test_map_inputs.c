@@ -192,8 +192,8 @@ static void a_table_has_rows(void **state)
         {"a,b\n1,2\n3\n", "1|2;", ERR_MALFORMED, "table:3: 1 field, but the header names 2"},
         {"a,b\n1,2,3\n", "", ERR_MALFORMED, "table:2: 3 fields"},
         {"a,b\n\"x\n\n1,2\n", "", ERR_MALFORMED, "table:2: a quote is opened"},
-        {"a,b\n\"x\"y,2\n", "", ERR_MALFORMED, "table:2: a quote stands within"},
-        {"a,b\nx\"y,2\n", "", ERR_MALFORMED, "table:2: a quote stands within"},
+        {"a,b\n\"x\"y,2\n", "", ERR_MALFORMED, "table:2: a quote is within"},
+        {"a,b\nx\"y,2\n", "", ERR_MALFORMED, "table:2: a quote is within"},
         {"a\n\"x\ny\"\n\"\n", "x\ny;", ERR_MALFORMED, "table:4: "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
