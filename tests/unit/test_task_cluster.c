@@ -1,10 +1,7 @@
 /* The rows and outputs of a job's tasks, from a broker that is a thread of the test: what is asked
  * for, how often, and what is not believed. */
-#include <assert.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +14,9 @@
 #include "clients/map/task_cluster_told.h"
 #include "shared/base/task_row.h"
 #include "shared/bus/bus.h"
+#include "tests/harness/fake_broker.h"
 
-enum { JOB = 7, PARENT = 5, TASKS_OF_JOB = 4, PORT_FIRST = 23000, PORTS = 200 };
+enum { JOB = 7, PARENT = 5, TASKS_OF_JOB = 4 };
 
 /* A job, one of whose tasks ends whenever somebody waits for it; each is a segment. */
 struct fake_job {
@@ -31,12 +29,8 @@ struct fake_job {
 };
 
 struct broker {
-    void *context, *socket;
-    unsigned port;
-    pthread_t thread;
-    atomic_bool stop;
+    struct fake_broker thread;
     struct fake_job jobs[2];
-    unsigned asked[MESSAGE_TYPES];
     bool rots, forbids, operations;
     bool hurries; /* a task ends after each question about what has ended */
 };
@@ -157,32 +151,23 @@ static struct message *answer_chunk(const struct broker *it, const struct fake_j
     return message;
 }
 
-static struct message *refuse(const char *code)
-{
-    struct message *message = message_new(MESSAGE_ERROR);
-    message->as.error.code = slice_of(code);
-    message->as.error.reason = slice_of("it is refused");
-    return message;
-}
-
 static void hurry(const struct broker *it, struct fake_job *job)
 {
     if (it->hurries && job->order[job->ended])
         job->ended++;
 }
 
-static struct message *answer(struct broker *it, const struct message *request)
+static struct message *answer(void *test, const struct message *request)
 {
+    struct broker *it = test;
     uint64_t id = request->as.job_get.job; /* in all of these at the same place */
     struct fake_job *job = id == it->jobs[0].id   ? &it->jobs[0]
                            : id == it->jobs[1].id ? &it->jobs[1]
                                                   : NULL;
-    if (request->type == MESSAGE_BROKER_GET)
-        return message_new(MESSAGE_BROKER);
     if (request->type == MESSAGE_SEGMENT_GET)
         job = request->as.segment_get.job == it->jobs[0].id ? &it->jobs[0] : &it->jobs[1];
     if (!job)
-        return refuse("not_found");
+        return fake_broker_refuse("not_found");
     struct message *page;
     switch (request->type) {
     case MESSAGE_JOB_GET:
@@ -192,54 +177,15 @@ static struct message *answer(struct broker *it, const struct message *request)
         hurry(it, job);
         return page;
     case MESSAGE_JOB_SEGMENTS:
-        page =
-            it->forbids ? refuse("forbidden") : answer_segments(job, request->as.job_segments.from);
+        page = it->forbids ? fake_broker_refuse("forbidden")
+                           : answer_segments(job, request->as.job_segments.from);
         hurry(it, job);
         return page;
     case MESSAGE_SEGMENT_GET:
         return answer_chunk(it, job, &request->as.segment_get);
     default:
-        return refuse("invalid");
+        return fake_broker_refuse("invalid");
     }
-}
-
-/* Not by bus_send(): what that keeps for the next message is never freed, for it is the process's
- * one thread that has it. */
-static void reply_to(const struct bus_parts *parts, const struct message *reply)
-{
-    struct codec_buffer bytes = {0};
-    struct slice client = bus_part(parts, 0);
-    assert(!codec_encode(reply, &bytes));
-    zmq_send(broker.socket, client.at, client.len, ZMQ_SNDMORE);
-    zmq_send(broker.socket, bytes.at, bytes.len, reply->n_frames ? ZMQ_SNDMORE : 0);
-    for (size_t i = 1; i <= reply->n_frames; i++) {
-        const struct blob *frame = message_frame(reply, i);
-        zmq_send(broker.socket, frame->at, frame->len, i < reply->n_frames ? ZMQ_SNDMORE : 0);
-    }
-    codec_buffer_clear(&bytes);
-}
-
-static void *serve(void *unused)
-{
-    (void)unused;
-    struct bus_parts parts = {0};
-    while (!atomic_load(&broker.stop)) {
-        zmq_pollitem_t item = {.socket = broker.socket, .events = ZMQ_POLLIN};
-        struct message *request = NULL;
-        struct text why = {0};
-        if (zmq_poll(&item, 1, 20) <= 0 || bus_receive(broker.socket, &parts) ||
-            bus_decode(&parts, 1, &request, &why))
-            continue;
-        broker.asked[request->type]++;
-        struct message *reply = answer(&broker, request);
-        reply->as.request.request = request->as.request.request;
-        reply_to(&parts, reply);
-        message_drop(&request);
-        message_drop(&reply);
-    }
-    bus_parts_clear(&parts);
-    bus_socket_close(&broker.socket, 0);
-    return NULL;
 }
 
 /* --- the scene --- */
@@ -248,32 +194,25 @@ static struct cli cli;
 
 static void begin(struct fake_job job, struct fake_job parent)
 {
-    char brokers[64], why[TEXT_MAX];
-    static unsigned tried;
+    char why[TEXT_MAX];
     cli = (struct cli){.connection = {.insecure = true,
                                       .timeout_us = 10 * SECOND_US,
                                       .make_context = bus_open,
                                       .end_context = bus_close},
                        .timeout_given = true};
-    broker = (struct broker){.jobs = {job, parent}, .context = cli_context(&cli)};
-    broker.socket = bus_socket(broker.context, ZMQ_ROUTER);
-    do {
-        assert_true(tried < PORTS);
-        broker.port = PORT_FIRST + tried++;
-    } while (bus_bind(broker.socket, "127.0.0.1", broker.port));
-    text_format(brokers, sizeof brokers, "tcp://127.0.0.1:%u", broker.port);
-    assert_int_equal(addresses_parse(brokers, &cli.connection.brokers, why), OK);
+    broker = (struct broker){.jobs = {job, parent}, .thread = {.answer = answer, .test = &broker}};
+    fake_broker_bind(&broker.thread, cli_context(&cli));
+    assert_int_equal(addresses_parse(broker.thread.address, &cli.connection.brokers, why), OK);
 }
 
 static void start(void)
 {
-    assert_int_equal(pthread_create(&broker.thread, NULL, serve, NULL), 0);
+    fake_broker_start(&broker.thread);
 }
 
 static void end(void)
 {
-    atomic_store(&broker.stop, true);
-    assert_int_equal(pthread_join(broker.thread, NULL), 0);
+    fake_broker_end(&broker.thread);
     cli_close(&cli);
 }
 
@@ -313,7 +252,7 @@ static void segments_are_read_once_while_the_job_runs(void **state)
     assert_true(slice_equals(task_cluster_row(cluster)->state, "done"));
     task_cluster_destroy(&cluster);
     end();
-    assert_int_equal(broker.asked[MESSAGE_SEGMENT_GET], 2 * TASKS_OF_JOB);
+    assert_int_equal(broker.thread.asked[MESSAGE_SEGMENT_GET], 2 * TASKS_OF_JOB);
 }
 
 static void nothing_is_lost_that_ends_between_two_questions(void **state)
