@@ -135,8 +135,62 @@ def test_what_nodes_keep(client):
     taken = client.snapshot()
     assert taken["complete"] and taken["counter"] in [head["counter"] for head in client.snapshots(taken["initiator"])]
     data = os.urandom(700000)
-    client.value_put(data, "random")
-    assert client.value_get(hashlib.sha256(data).digest()) == data
+    client.value_put(data, "random" * 30)
+    digest = hashlib.sha256(data)
+    assert client.value_get(digest.digest()) == data
+
+
+def test_stored_values_by_their_names(client):
+    data = b"stored by its name"
+    number = client.value_put(data, "ü" * 100)
+    digits = hashlib.sha256(data).hexdigest()
+    row = [row for row in client.values() if row["value"] == number][0]
+    assert row["name"] == "ü" * 64 and row["len"] == len(data) and row["whole"]
+    id_ = f"{number >> 40}-{number & (1 << 40) - 1}"
+    for name in (f"value:{digits[:16]}", digits[:8].upper(), id_, bytes.fromhex(digits)):
+        assert client.value_get(name) == data
+    client.value_drop(f"value:{digits}")
+    for name in (id_, digits):
+        with pytest.raises(conclave.NotFound):
+            client.value_get(name)
+    with pytest.raises(conclave.Usage):
+        client.value_get("value:xyzw")
+    moduli = client.value_put_integers([15, 22])
+    known = client.value_put_integers((11 * 13, 17), "known")
+    names = {row["value"]: "value:" + row["sha256"].hex()[:16] for row in client.values()}
+    rows = client.submit("batch-gcd", names[moduli], names[known]).result(timeout=30)
+    assert rows == client.submit("batch-gcd", [15, 22], names[known]).result(timeout=30) == "2\tk1\tb\n"
+    with pytest.raises(conclave.Failed):
+        client.value_drop(names[known])
+    client.value_put(b"15\n")
+    for arguments in (("product", "value:" + hashlib.sha256(b"15\n").hexdigest()), ("factorial", names[known])):
+        with pytest.raises(conclave.Usage):
+            client.submit(*arguments)
+
+
+def test_lists_and_quotas(client):
+    jobs = [client.submit("factorial", n) for n in (11, 12)]
+    assert [job.result(timeout=20) for job in jobs] == [factorial_digits(11), factorial_digits(12)]
+    assert client.jobs(newest=1)[0]["job"] == jobs[1].number
+    assert [row["spec"] for row in client.jobs("done", 2)] == ["11", "12"] and not client.jobs("queued")
+    assert jobs[0].explain()[0] == f"job {jobs[0].id}, factorial 11, is done"
+    operations = jobs[0].operations()
+    assert [row["op"] for row in operations] == list(range(1, jobs[0].status()["total"] + 1)) and operations[0]["node"]
+    quota = client.quota()
+    mine = [key for key in quota["keys"] if key["name"] == "admin"][0]
+    assert not quota["bounded"] and mine["kept_jobs"] >= 2 and mine["open_jobs"] == 0
+    jobs[0].forget()
+    with pytest.raises(conclave.NotFound):
+        jobs[0].explain()
+
+
+@pytest.mark.parametrize("page", [{"jobs": []}, {"jobs": [{"job": 5}]}, {"jobs": [{"job": 5}], "after": 4}])
+def test_a_list_that_leads_nowhere_ends_with_an_error(page):
+    work = conclave.steps.pages({"type": "job_list"}, "jobs", None)
+    with pytest.raises(conclave.Failed, match="a page of jobs does not fit"):
+        next(work)
+        for _ in range(3):
+            work.send(conclave.connection.Reply({"more": True, **page}, []))
 
 
 def test_the_feed_is_an_iterator(client):

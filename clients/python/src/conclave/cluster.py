@@ -80,6 +80,14 @@ class Job:
         """Makes the cluster forget the finished job and its results."""
         self._cluster.ask({"type": "job_forget", "jobs": [{"job": self.number}]})
 
+    def explain(self) -> List[str]:
+        """Why it is where it is, in lines for people."""
+        return str(self._cluster.ask({"type": "job_explain", "job": self.number}).body["text"]).splitlines()
+
+    def operations(self) -> List[Row]:
+        """Those of a job of numbers, as docs/protocol.md has them: op, opcode, operands, node, attempt."""
+        return self._cluster.run(steps.pages({"type": "job_trace", "job": self.number}, "ops", self._cluster.deadline()))
+
     def result(self, timeout: Optional[float] = None) -> str:
         """Waits for the result and returns it, of a number the digits. Raises Failed or Cancelled if there is none."""
         return self.result_bytes(timeout).decode()
@@ -180,7 +188,8 @@ class Cluster:
 
     def submit(self, kind: str, *arguments: object, key: Optional[str] = None) -> Job:
         """submit("factorial", 10) or submit("factorial 10"): returns when it is accepted. The same key is the same job. Lists of
-        integers are uploaded: submit("product", [12, -5, 7]), submit("batch-gcd", moduli, known)."""
+        integers are uploaded: submit("product", [12, -5, 7]), submit("batch-gcd", moduli, known); or they are stored values:
+        submit("product", "value:9c1f0123")."""
         return Job(self, self.run(steps.submit((kind, *arguments), key, self.deadline())))
 
     def map(self, command: Union[str, Sequence[str]], inputs: Iterable[Input], **options: Any) -> MapJob:
@@ -195,15 +204,23 @@ class Cluster:
         row = self.run(steps.one({"type": "job_get", "job": steps.job_number(id_)}, self.deadline()))
         return MapJob(self, row, row["tasks"][0]["total"]) if row.get("tasks") else Job(self, row)
 
-    def jobs(self) -> List[Row]:
-        """The rows of all jobs that the key may see."""
-        return self.run(steps.pages({"type": "job_list"}, "jobs", self.deadline()))
+    def jobs(self, state: Optional[str] = None, newest: int = 0) -> List[Row]:
+        """The rows of all jobs that the key may see, the oldest first; of those in a state; and only so many of these."""
+        found = self.run(steps.pages({"type": "job_list"}, "jobs", self.deadline()))
+        return [row for row in found if state in (None, row["state"])][-newest:]
 
     # --- the rest ---
 
     def status(self) -> Row:
         """coordinator, term, healthy, nodes, ..., as docs/protocol.md has `status`."""
         return self.ask({"type": "status_get"}).body
+
+    def quota(self) -> Row:
+        """jobs_max and bytes_max: what one key may have, 0 is any number; bounded: that holds for this one; keys: what
+        each has."""
+        keys = self.run(steps.pages({"type": "quota_get"}, "keys", self.deadline()))
+        body = self.ask({"type": "quota_get"}).body
+        return {name: body[name] for name in ("jobs_max", "bytes_max", "bounded")} | {"keys": keys}
 
     def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
         self.run(steps.kv_change("kv_put", key, self.deadline(), node=node, name=name, value=value))
@@ -246,10 +263,23 @@ class Cluster:
         """Uploads bytes, and returns the id of the stored value."""
         return self.run(steps.upload(packing.content_of_bytes(data), name, self.deadline()))
 
-    def value_get(self, sha256: bytes) -> bytes:
-        """A stored value by its SHA-256."""
-        row = self.run(steps.one({"type": "value_list", "prefix": sha256.hex()}, self.deadline(), "values"))
+    def value_put_integers(self, integers: Iterable[int], name: str = "") -> int:
+        """Uploads integers, as jobs over lists take them."""
+        return self.run(steps.upload(packing.content_of_integers(list(integers)), name, self.deadline()))
+
+    def value_get(self, name: Union[str, bytes]) -> bytes:
+        """A stored value by its name ("value:9c1f0123", its id) or its SHA-256."""
+        row = self.run(steps.find_value(name, self.deadline()))
         return self.run(steps.read_value(row, self.deadline()))
+
+    def value_drop(self, name: Union[str, bytes]) -> None:
+        """Failed: a job names it."""
+        row = self.run(steps.find_value(name, self.deadline()))
+        self.ask({"type": "value_drop", "value": row["value"]})
+
+    def values(self) -> List[Row]:
+        """The rows of all stored values that the key may see, the oldest first."""
+        return self.run(steps.pages({"type": "value_list"}, "values", self.deadline()))
 
     def feed(self, timeout: Optional[float] = None) -> Feed:
         """What the nodes say from now on: an iterator, which ends with TimedOut when nothing comes for `timeout` seconds."""

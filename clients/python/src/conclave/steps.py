@@ -18,6 +18,8 @@ UPLOAD_TRIES = 16             # beginnings in a row without a segment more
 WAIT = 1.0                    # of a long poll
 LOOK, LOOK_MAX = 0.02, 0.5    # how often a running map is looked at
 FINAL = {"done", "failed", "cancelled"}
+VALUE, NAME_MAX = "value:", 128  # how the name of a stored value begins; bytes of what it is called for people
+PLACES = {"heads": "counter", "jobs": "job", "ops": "op", "values": "value", "keys": "name"}  # what lists are in the order of
 
 
 @dataclass
@@ -95,13 +97,30 @@ def _is_list(argument: Any) -> bool:
     return isinstance(argument, Iterable) and not isinstance(argument, (str, bytes))
 
 
-def submit_lists(kind: str, lists: Sequence[Iterable[int]], key: Optional[str], deadline: Optional[float]) -> Steps[Row]:
-    """Each list is uploaded as a stored value; the same list is sent once."""
+def _is_value(argument: Any) -> bool:
+    return isinstance(argument, str) and argument.startswith(VALUE)
+
+
+def _stored_integers(name: str, deadline: Optional[float]) -> Steps[Row]:
+    row = yield from find_value(name, deadline)
+    if row["format"] != "integers" or not row["whole"]:
+        raise errors.Usage(f"{name} holds no integers")
+    return row
+
+
+def submit_lists(kind: str, lists: Sequence[Union[str, Iterable[int]]], key: Optional[str],
+                 deadline: Optional[float]) -> Steps[Row]:
+    """Each list is uploaded as a stored value, the same list once, or is one: "value:9c1f"."""
     said, most = LISTS.get(kind, ("no list", 0))
-    if not 0 < len(lists) <= most or not all(_is_list(given) for given in lists):
+    if not 0 < len(lists) <= most or not all(_is_list(given) or _is_value(given) for given in lists):
         raise errors.Usage(f"{kind} takes {said} of integers")
     spec, values = [], []
     for given in [*lists, *[[]] * (most - len(lists))]:
+        if isinstance(given, str):
+            row = yield from _stored_integers(given, deadline)
+            values += [{"value": row["value"]}] if row["segments"] else []
+            spec += [row["segments"], row["items"], row["len"]]
+            continue
         integers = list(given)
         if not all(isinstance(n, int) for n in integers):
             raise errors.Usage("a list has something that is not an integer")
@@ -116,7 +135,7 @@ def submit_lists(kind: str, lists: Sequence[Iterable[int]], key: Optional[str], 
 
 
 def submit(words: Sequence[Any], key: Optional[str], deadline: Optional[float]) -> Steps[Row]:
-    if any(_is_list(word) for word in words[1:]):
+    if any(_is_list(word) or _is_value(word) for word in words[1:]):
         return (yield from submit_lists(str(words[0]), words[1:], key, deadline))
     said = " ".join(str(word) for word in words).split()
     if not said:
@@ -156,14 +175,19 @@ def result(job: int, deadline: Optional[float]) -> Steps[bytes]:
 
 
 def pages(body: Row, rows: str, deadline: Optional[float]) -> Steps[List[Row]]:
+    """All rows of a list. A page that leads nowhere is an error: it could have us ask for ever."""
     found: List[Row] = []
-    after = 0
+    after: Any = None
     while True:
         reply = yield from ask({**body, "after": after} if after else body, deadline)
-        found += reply.body.get(rows) or []
+        page = reply.body.get(rows) or []
+        found += page
         if not reply.body.get("more"):
             return found
-        after = reply.body.get("after") or (found[-1]["counter"] if rows == "heads" else found[-1]["job"])
+        following = reply.body.get("after") or (page[-1][PLACES[rows]] if page else None)
+        if not following or (after and following <= after):
+            raise errors.Failed(f"a page of {rows} does not fit")
+        after = following
 
 
 # --- what nodes keep ---
@@ -217,7 +241,7 @@ def upload(content: packing.Content, name: str, deadline: Optional[float]) -> St
     tries, durable = 0, -1
     while True:
         row = yield from one({"type": "value_begin", "sha256": content.sha256, "len": len(content.data),
-                              "format": content.format, "name": name[:200]}, deadline, "values")
+                              "format": content.format, "name": name.encode()[:NAME_MAX].decode(errors="ignore")}, deadline, "values")
         number: int = row["value"]
         if row["whole"]:
             return number
@@ -231,6 +255,24 @@ def upload(content: packing.Content, name: str, deadline: Optional[float]) -> St
             if tries >= UPLOAD_TRIES:
                 raise
             yield Pause(min(0.03 * tries, 0.5))
+
+
+def find_value(name: Union[str, bytes], deadline: Optional[float]) -> Steps[Row]:
+    """By what people call it ("value:9c1f...", or the digits of its SHA-256 alone), by its id, or by its SHA-256."""
+    digits = name.hex() if isinstance(name, bytes) else name[len(VALUE):] if _is_value(name) else name
+    if "-" in digits:
+        number = job_number(digits)
+        page = yield from ask({"type": "value_list", "after": number - 1}, deadline)
+        found: List[Row] = [row for row in page.body.get("values") or [] if row["value"] == number]
+    elif 4 <= len(digits) <= 64 and not set(digits.lower()) - set("0123456789abcdef"):
+        found = yield from pages({"type": "value_list", "prefix": digits.lower()}, "values", deadline)
+    else:
+        raise errors.Usage(f"'{digits}' is not a stored value: that is value: and 4 to 64 hexadecimal digits of its SHA-256")
+    if not found:
+        raise errors.NotFound(f"there is no stored value {digits}")
+    if len(found) > 1:
+        raise errors.Usage(f"{digits} may be {len(found)} values; give more digits, or the id")
+    return found[0]
 
 
 def read_value(row: Row, deadline: Optional[float]) -> Steps[bytes]:
