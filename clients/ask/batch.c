@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clients/show/bar.h"
+#include "clients/show/inputs_told.h"
 #include "clients/ask/session.h"
 #include "clients/ask/single.h"
 #include "shared/base/clock.h"
@@ -63,7 +64,7 @@ static void make_key(struct flight *flight, char at[JOB_KEY_TEXT_MAX])
 static bool prepare(struct flight *flight, struct submission *submission)
 {
     bar_erase(&flight->bar);
-    int code = submission_prepare(submission, flight->batch->cli);
+    int code = submission_prepare_told(flight->batch->cli, submission);
     if (!code)
         return true;
     cli_note("line %" PRIu64 ": it was not submitted", submission->line);

@@ -47,10 +47,15 @@ static int write_checked(void *context, struct slice bytes)
                            strerror(errno));
 }
 
+int digits_copy(struct conclave *cluster, const struct wire_job_row *row, FILE *out)
+{
+    struct writing writing = {cluster, digits_are_bytes(row), out};
+    return result_each(cluster, row, write_checked, &writing);
+}
+
 int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
 {
-    struct writing writing = {&cli->connection, digits_are_bytes(row), out};
-    return cli_told(cli, result_each(&cli->connection, row, write_checked, &writing));
+    return cli_told(cli, digits_copy(&cli->connection, row, out));
 }
 
 int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out)

@@ -23,6 +23,9 @@ int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out);
  * written is then wrong). */
 int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out);
 
+/* The same, and the connection has the reason. */
+int digits_copy(struct conclave *cluster, const struct wire_job_row *row, FILE *out);
+
 /* The same into a file, as outfile.h says; `-` is stdout. */
 int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path);
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "clients/ask/stored.h"
-#include "clients/show/uploading.h"
 #include "shared/base/memory.h"
 
 #define NUMBERS_PER_INPUT 3 /* its segments, integers and bytes */
@@ -126,14 +125,14 @@ bool job_inputs_read_stdin(const struct job_inputs *inputs)
 /* --- lists and values --- */
 
 /* One stored value of integers is taken as it is. */
-static int take_stored(struct cli *cli, struct job_input *input, bool *taken)
+static int take_stored(struct conclave *cluster, struct job_input *input, bool *taken)
 {
     struct message *page = NULL;
     const struct wire_value_row *row;
     *taken = false;
-    if (!cli || input->n_words != 1 || !stored_is_name(input->words[0]))
+    if (input->n_words != 1 || !stored_is_name(input->words[0]))
         return EXIT_OK;
-    int code = cli_told(cli, stored_find(&cli->connection, input->words[0], &page, &row));
+    int code = stored_find(cluster, input->words[0], &page, &row);
     if (code)
         return code;
     if (row->whole && slice_equals(row->format, "integers")) {
@@ -147,9 +146,11 @@ static int take_stored(struct cli *cli, struct job_input *input, bool *taken)
     return EXIT_OK;
 }
 
-int job_inputs_read(struct cli *cli, struct job_inputs *inputs)
+int job_inputs_read(struct conclave *cluster, bool offline, struct job_inputs *inputs)
 {
-    struct integers_rule rule = integer_words_rule(inputs->base, inputs->positive);
+    struct integers_rule rule = {.base = (unsigned)inputs->base,
+                                 .positive = inputs->positive,
+                                 .tell = inputs->tell};
     int code = EXIT_OK;
     if (inputs->n > 1 && job_inputs_read_stdin(inputs)) {
         size_t n = 0;
@@ -157,38 +158,43 @@ int job_inputs_read(struct cli *cli, struct job_inputs *inputs)
             for (size_t j = 0; j < inputs->at[i].n_words; j++)
                 n += is_stdin(inputs->at[i].words[j]);
         if (n > 1)
-            return cli_fail(EXIT_USAGE, "@- is given twice; stdin can be read only once");
+            return connection_fail(cluster, EXIT_USAGE,
+                                   "@- is given twice; stdin can be read only once");
     }
     for (size_t i = 0; i < INPUTS_MAX; i++)
         inputs->at[i].numbers.content.spool.fd = -1;
     inputs->read = true;
     for (size_t i = 0; i < inputs->n && !code; i++) {
         struct job_input *input = &inputs->at[i];
-        bool taken;
-        code = take_stored(cli, input, &taken);
+        bool taken = false;
+        code = offline ? EXIT_OK : take_stored(cluster, input, &taken);
         if (code || taken)
             continue;
-        code = integer_words_read(cli, input->n_words, input->words, &rule, &input->numbers);
+        code = integer_words_read(cluster, offline, input->n_words, input->words, &rule,
+                                  &input->numbers);
         input->segments = input->numbers.content.n_segments;
         input->items = input->numbers.content.items;
         input->bytes = input->numbers.content.len;
     }
-    int faults = integer_words_faults(&rule);
-    return code ? code : faults;
+    inputs->faults = rule.faults;
+    if (code || !rule.faults)
+        return code;
+    return connection_fail(cluster, EXIT_USAGE, "%s", rule.tell ? "" : rule.first.at);
 }
 
-static int upload_one(struct cli *cli, struct job_input *input)
+static int upload_one(struct job_input *input, const struct uploader *uploader)
 {
     struct message *value = NULL;
     struct text what = {0};
     integer_words_count(input->items, &what);
     const char *slash = strrchr(input->numbers.name, '/');
     int code =
-        upload_shown(cli, &input->numbers.content, slash ? slash + 1 : input->numbers.name,
-                     input->words[0][0] == '@' || input->numbers.content.len >= VALUE_CHUNK_BYTES
-                         ? what.at
-                         : NULL,
-                     &value);
+        uploader->put(uploader->context, &input->numbers.content,
+                      slash ? slash + 1 : input->numbers.name,
+                      input->words[0][0] == '@' || input->numbers.content.len >= VALUE_CHUNK_BYTES
+                          ? what.at
+                          : NULL,
+                      &value);
     if (!code) {
         input->value = value->as.value.values.at[0].value;
         content_clear(&input->numbers.content);
@@ -197,13 +203,14 @@ static int upload_one(struct cli *cli, struct job_input *input)
     return code;
 }
 
-int job_inputs_upload(struct cli *cli, struct job_inputs *inputs, struct text *spec)
+int job_inputs_upload(struct conclave *cluster, struct job_inputs *inputs,
+                      const struct uploader *uploader, struct text *spec)
 {
-    int code = inputs->read ? EXIT_OK : job_inputs_read(cli, inputs);
+    int code = inputs->read ? EXIT_OK : job_inputs_read(cluster, false, inputs);
     for (size_t i = 0; i < inputs->n && !code; i++) {
         struct job_input *input = &inputs->at[i];
         if (input->segments && !input->value)
-            code = upload_one(cli, input);
+            code = upload_one(input, uploader);
         text_add(spec, "%s%" PRIu64 " %" PRIu64 " %" PRIu64, i ? " " : "", input->segments,
                  input->items, input->bytes);
     }

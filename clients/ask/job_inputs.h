@@ -4,6 +4,7 @@
 #define CONCLAVE_CLIENTS_JOB_INPUTS_H
 
 #include "clients/ask/integer_words.h"
+#include "clients/ask/upload.h"
 #include "nodes/core/kinds/kinds.h"
 
 struct job_input {
@@ -18,7 +19,10 @@ struct job_inputs {
     const struct job_kind *kind;
     uint64_t base;
     bool positive;
-    bool read; /* the lists are there */
+    /* As of struct integers_rule. */
+    void (*tell)(const char *line, bool in_file);
+    bool read;       /* the lists are there */
+    uint64_t faults; /* integers that were wrong */
     size_t n;
     struct job_input at[INPUTS_MAX];
 };
@@ -36,13 +40,14 @@ int job_inputs_parse(const struct job_kind *kind, int n_words, char *const *word
 bool job_inputs_are_remote(const struct job_inputs *inputs);
 bool job_inputs_read_stdin(const struct job_inputs *inputs);
 
-/* Reads all of them. `cli` NULL: only to see what is wrong, without a cluster. EXIT_OK, or an exit
- * code after lines on stderr. */
-int job_inputs_read(struct cli *cli, struct job_inputs *inputs);
+/* Reads all of them. `offline`: only to see what is wrong, without a cluster. EXIT_OK, or a code
+ * and the connection's reason: the first integer that is wrong, if nobody is told. */
+int job_inputs_read(struct conclave *cluster, bool offline, struct job_inputs *inputs);
 
 /* Uploads what is not there yet, and appends the job's argument to `spec`. Reads first, if that was
- * not done. An exit code. */
-int job_inputs_upload(struct cli *cli, struct job_inputs *inputs, struct text *spec);
+ * not done. The same codes. */
+int job_inputs_upload(struct conclave *cluster, struct job_inputs *inputs,
+                      const struct uploader *uploader, struct text *spec);
 
 /* Accepts NULL. */
 void job_inputs_destroy(struct job_inputs **inputs);

@@ -11,6 +11,7 @@
 
 #include "clients/ask/job_inputs.h"
 #include "clients/cli.h"
+#include "clients/show/inputs_told.h"
 #include "shared/base/memory.h"
 
 #define READ_BYTES      ((size_t)65536)
@@ -134,7 +135,7 @@ uint64_t jobfile_check(struct jobfile *file, uint64_t *n_jobs)
     uint64_t bad = 0;
     *n_jobs = 0;
     for (int error; (error = jobfile_next(file, &spec, why)) != ERR_NOT_FOUND;) {
-        if (!error && spec.inputs && job_inputs_read(NULL, spec.inputs)) {
+        if (!error && spec.inputs && job_inputs_check_told(spec.inputs)) {
             text_format(why, TEXT_MAX, "its integers cannot be used");
             error = ERR_MALFORMED;
         }

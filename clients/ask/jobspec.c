@@ -12,11 +12,6 @@
 
 #define LINE_WORDS_MAX (JOBS_FILE_LINE_MAX / 2 + 1) /* each of one character */
 
-void jobspec_clear(struct jobspec *spec)
-{
-    job_inputs_destroy(&spec->inputs);
-}
-
 /* The primes with 32 bits: a job takes none beyond, nor does it take longer than two seconds. */
 #define FIRST_MAX 203280221
 

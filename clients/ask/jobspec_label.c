@@ -1,9 +1,16 @@
-/* jobspec_label.c - what jobs are called, and their keys. */
+/* jobspec_label.c - what jobs are called, and their keys: what is needed of them without the words
+ * of people (jobspec.c). */
 #include <string.h>
 
+#include "clients/ask/job_inputs.h"
 #include "clients/ask/jobspec.h"
 #include "nodes/core/kinds/kinds.h"
 #include "shared/base/hash.h"
+
+void jobspec_clear(struct jobspec *spec)
+{
+    job_inputs_destroy(&spec->inputs);
+}
 
 char *jobspec_label(struct slice kind, struct slice spec, char at[JOBSPEC_LABEL_MAX])
 {

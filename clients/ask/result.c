@@ -57,3 +57,19 @@ int result_each(struct conclave *cluster, const struct wire_job_row *row,
                                "the result does not match its SHA-256: do not use it");
     return EXIT_OK;
 }
+
+int result_state(struct conclave *cluster, const struct wire_job_row *row)
+{
+    char id[JOB_TEXT_MAX], room[TEXT_MAX];
+    job_id_text(row->job, id);
+    if (slice_equals(row->state, "done"))
+        return EXIT_OK;
+    if (slice_equals(row->state, "cancelled"))
+        return connection_fail(cluster, EXIT_CANCELLED, "job %s was cancelled", id);
+    if (slice_equals(row->state, "failed"))
+        return connection_fail(cluster, EXIT_FAILED, "job %s failed: %s", id,
+                               text_escape(room, sizeof room, row->error));
+    return connection_fail(cluster, EXIT_FAILED,
+                           "job %s is not finished (%s); `conclave job wait %s` waits for it", id,
+                           text_escape(room, sizeof room, row->state), id);
+}

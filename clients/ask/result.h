@@ -16,4 +16,7 @@ int result_chunk(struct conclave *cluster, const struct wire_job_row *row, uint6
 int result_each(struct conclave *cluster, const struct wire_job_row *row,
                 int (*take)(void *context, struct slice bytes), void *context);
 
+/* EXIT_OK for a job that is done, else the code of its state and the reason. */
+int result_state(struct conclave *cluster, const struct wire_job_row *row);
+
 #endif

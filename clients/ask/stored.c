@@ -49,30 +49,46 @@ char *stored_text(struct slice sha256, char at[STORED_TEXT_MAX])
 
 /* --- finding --- */
 
+/* Sets *after to where the next page begins. False: these are not the values after that one, or
+ * they lead nowhere, which could have us ask for ever. */
+static bool page_fits(const struct wire_value_page *page, job_id_t *after)
+{
+    job_id_t last = *after;
+    for (size_t i = 0; i < page->values.n; i++) {
+        if (page->values.at[i].value <= last)
+            return false;
+        last = page->values.at[i].value;
+    }
+    last = page->after > last ? page->after : last;
+    if (page->more && last == *after)
+        return false;
+    *after = last;
+    return true;
+}
+
 int stored_each(struct conclave *cluster, const char *prefix, job_id_t after,
                 bool (*take)(void *context, struct message *page, const struct wire_value_row *row),
                 void *context)
 {
-    for (bool more = true; more;) {
+    int code = EXIT_OK;
+    for (bool more = true; more && !code;) {
         struct message *request = message_new(MESSAGE_VALUE_LIST), *reply = NULL;
         request->as.value_list.after = after;
         if (prefix && *prefix)
             request->as.value_list.prefix = message_text(request, prefix);
-        int code = connection_ask(cluster, request, MESSAGE_VALUE_PAGE, &reply);
+        code = connection_ask(cluster, request, MESSAGE_VALUE_PAGE, &reply);
         if (code)
-            return code;
+            break;
         const struct wire_value_page *page = &reply->as.value_page;
-        job_id_t before = after;
-        bool go_on = true;
-        for (size_t i = 0; i < page->values.n && go_on; i++) {
-            after = page->values.at[i].value > after ? page->values.at[i].value : after;
-            go_on = take(context, reply, &page->values.at[i]);
-        }
-        after = page->after > after ? page->after : after;
-        more = page->more && after > before && go_on;
+        if (!page_fits(page, &after))
+            code = connection_fail(cluster, EXIT_FAILED, "a page of stored values does not fit");
+        bool wanted = !code;
+        for (size_t i = 0; i < page->values.n && wanted; i++)
+            wanted = take(context, reply, &page->values.at[i]);
+        more = page->more && wanted;
         message_drop(&reply);
     }
-    return EXIT_OK;
+    return code;
 }
 
 struct finding {
@@ -137,6 +153,28 @@ int stored_find(struct conclave *cluster, const char *word, struct message **pag
     *page = finding.page;
     *row = finding.row;
     return EXIT_OK;
+}
+
+int stored_check_whole(struct conclave *cluster, const struct wire_value_row *row)
+{
+    char at[STORED_TEXT_MAX];
+    if (row->whole)
+        return EXIT_OK;
+    return connection_fail(cluster, EXIT_FAILED,
+                           "%s is not whole: %" PRIu64 " of %" PRIu64 " bytes are uploaded",
+                           stored_text(row->sha256, at), row->bytes, row->len);
+}
+
+int stored_drop(struct conclave *cluster, job_id_t value, struct message **reply)
+{
+    struct message *request = message_new(MESSAGE_VALUE_DROP);
+    request->as.value_drop.value = value;
+    int code = connection_ask(cluster, request, MESSAGE_VALUE, reply);
+    if (!code && (*reply)->as.value.values.n != 1) {
+        message_drop(reply);
+        code = connection_fail(cluster, EXIT_FAILED, "the answer is not about one value");
+    }
+    return code;
 }
 
 /* --- reading --- */

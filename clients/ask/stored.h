@@ -40,6 +40,12 @@ int stored_each(struct conclave *cluster, const char *prefix, job_id_t after,
                 bool (*take)(void *context, struct message *page, const struct wire_value_row *row),
                 void *context);
 
+/* EXIT_OK when all of it is there, else EXIT_FAILED and the reason. */
+int stored_check_whole(struct conclave *cluster, const struct wire_value_row *row);
+
+/* Removes it. EXIT_OK and its row as it was (caller drops), or a code and the reason. */
+int stored_drop(struct conclave *cluster, job_id_t value, struct message **reply);
+
 /* A value's bytes, one after another, as a source (which borrows this). Their SHA-256 is checked at
  * the end. */
 struct stored_reader {

@@ -12,7 +12,8 @@
 #include "clients/ask/client.h"
 #include "clients/ask/jobspec.h"
 
-struct cli;
+struct conclave;
+struct uploader;
 
 struct submission {
     struct jobspec spec;
@@ -44,8 +45,9 @@ void submission_take(struct submission *submission, struct client *client,
 const struct wire_job_row *submission_row(const struct submission *submission);
 
 /* Uploads what the job's inputs name, and so makes its spec complete: before it is started.
- * EXIT_OK, or an exit code after lines on stderr. */
-int submission_prepare(struct submission *submission, struct cli *cli);
+ * EXIT_OK, or a code and the connection's reason. */
+int submission_prepare(struct submission *submission, struct conclave *cluster,
+                       const struct uploader *uploader);
 
 /* Drops what it owns. */
 void submission_clear(struct submission *submission);

@@ -2,18 +2,19 @@
 #include "clients/ask/job_inputs.h"
 #include "clients/ask/submission.h"
 
-int submission_prepare(struct submission *submission, struct cli *cli)
+int submission_prepare(struct submission *submission, struct conclave *cluster,
+                       const struct uploader *uploader)
 {
     struct jobspec *spec = &submission->spec;
     struct text argument = {0}, why = {0};
     struct plan plan;
     if (!spec->inputs)
         return EXIT_OK;
-    int code = job_inputs_upload(cli, spec->inputs, &argument);
+    int code = job_inputs_upload(cluster, spec->inputs, uploader, &argument);
     if (code)
         return code;
     if (plan_parse(&plan, slice_of(spec->kind), slice_of(argument.at), &why))
-        return cli_fail(EXIT_USAGE, "%s", why.at);
+        return connection_fail(cluster, EXIT_USAGE, "%s", why.at);
     text_format(spec->spec, sizeof spec->spec, "%s", argument.at);
     for (size_t i = 0; i < spec->inputs->n; i++)
         if (spec->inputs->at[i].value) /* without integers there is none */

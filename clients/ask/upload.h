@@ -33,4 +33,16 @@ struct upload_watch {
 int upload(struct conclave *cluster, const struct content *content, const char *name,
            struct upload_watch *watch, struct message **value);
 
+/* How a content is brought there: by upload(), or by what shows it, too. `what` is what it is
+ * called before its size; NULL: nothing is said of it. EXIT_OK with the value's row, or a code and
+ * the connection's reason. */
+struct uploader {
+    int (*put)(void *context, const struct content *content, const char *name, const char *what,
+               struct message **value);
+    void *context;
+};
+
+/* By upload(), which shows nothing. */
+struct uploader uploader_of(struct conclave *cluster);
+
 #endif

@@ -7,7 +7,7 @@
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
 #include "clients/ask/interrupt.h"
-#include "clients/library/library.h"
+#include "clients/library/jobs.h"
 #include "clients/map/map_label.h"
 #include "clients/map/task_cluster_told.h"
 #include "clients/map/task_totals.h"
@@ -47,50 +47,25 @@ static int get_job(struct cli *cli, job_id_t job, struct message **reply)
 
 /* --- show --- */
 
-/* Hands every operation of the job to either the JSON array or stdout. */
-static int list_operations(struct cli *cli, job_id_t job, json_t *array)
+/* Takes an operation of the job into the JSON array, or to stdout. */
+static bool list_operation(void *context, const struct wire_trace_row *row)
 {
-    uint64_t after = 0;
-    for (bool more = true; more;) {
-        struct message *request = message_new(MESSAGE_JOB_TRACE), *reply = NULL;
-        request->as.job_trace.job = job;
-        request->as.job_trace.after = after;
-        int code = cli_ask(cli, request, MESSAGE_TRACE_PAGE, &reply);
-        if (code)
-            return code;
-        const struct wire_trace_page *page = &reply->as.trace_page;
-        uint64_t before = after;
-        for (size_t i = 0; i < page->ops.n; i++) {
-            const struct wire_trace_row *row = &page->ops.at[i];
-            struct text line = {0};
-            after = row->op > after ? row->op : after;
-            render_operation_text(row, &line);
-            if (array)
-                json_array_append_new(array, render_operation(row));
-            else if (row->node)
-                printf("  W%-3" PRIu64 " %s%s\n", row->node, line.at,
-                       row->attempt > 1 ? "  (not the first attempt)" : "");
-            else
-                printf("  ...  %s\n", line.at);
-        }
-        more = page->more && after > before;
-        message_drop(&reply);
-    }
-    return EXIT_OK;
+    json_t *array = context;
+    struct text line = {0};
+    render_operation_text(row, &line);
+    if (array)
+        json_array_append_new(array, render_operation(row));
+    else if (row->node)
+        printf("  W%-3" PRIu64 " %s%s\n", row->node, line.at,
+               row->attempt > 1 ? "  (not the first attempt)" : "");
+    else
+        printf("  ...  %s\n", line.at);
+    return true;
 }
 
-/* Whether the details of the tasks are few, and this key may see them: nothing is said else. */
-static bool has_few_details(struct cli *cli, const struct wire_job_row *row)
+static int list_operations(struct cli *cli, job_id_t job, json_t *array)
 {
-    struct message *request = message_new(MESSAGE_JOB_SEGMENTS), *reply = NULL;
-    request->as.job_segments.job = row->job;
-    request->as.job_segments.from = SHOW_SEGMENTS_MAX;
-    int error =
-        client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, cli_deadline_us(cli), &reply);
-    bool few = !error && reply->type == MESSAGE_SEGMENT_PAGE && reply->as.segment_page.total &&
-               reply->as.segment_page.total <= SHOW_SEGMENTS_MAX;
-    message_drop(&reply);
-    return few;
+    return cli_told(cli, library_operations_each(&cli->connection, job, list_operation, array));
 }
 
 /* What the tasks took and wrote together. */
@@ -102,7 +77,8 @@ static int show_totals(struct cli *cli, const struct wire_job_row *row)
     struct text why = {0}, lines = {0};
     uint64_t took_ms =
         row->finished_ms > row->submitted_ms ? row->finished_ms - row->submitted_ms : 0;
-    if (!tasks_are(row) || row->tasks.at[0].total > SHOW_TASKS_MAX || !has_few_details(cli, row))
+    if (!tasks_are(row) || row->tasks.at[0].total > SHOW_TASKS_MAX ||
+        !library_has_details(&cli->connection, row->job, SHOW_SEGMENTS_MAX))
         return EXIT_OK;
     int code = task_cluster_open_told(cli, row->job, &wants, &cluster);
     if (!code && task_totals_read(task_cluster_source(cluster), &totals, &why))
@@ -120,7 +96,7 @@ static int show_totals(struct cli *cli, const struct wire_job_row *row)
 static int show_text(struct cli *cli, const struct wire_job *answer)
 {
     const struct wire_job_row *row = &answer->jobs.at[0];
-    struct message *spec = map_label_spec(cli, row);
+    struct message *spec = map_label_spec(&cli->connection, row);
     struct text label = {0};
     if (spec)
         map_label_long(spec, row->tasks.n ? row->tasks.at[0].total : row->total, &label);
@@ -230,7 +206,7 @@ static int give_result(struct cli *cli, const struct wire_job *answer)
     const struct wire_job_row *row = &answer->jobs.at[0];
     if (tasks_are(row) && !cli->json)
         return job_tasks_result(cli, row->job, options.output);
-    int code = report_state(row);
+    int code = report_state(cli, row);
     if (code)
         return code;
     if (options.output)
@@ -272,28 +248,6 @@ int job_cancel_run(struct cli *cli, int n_words, char **words)
     return each_job(cli, n_words, words, cancel);
 }
 
-/* What the nodes call a job by its numbers is said by its command, if this key may see it. */
-static void name_by_command(struct cli *cli, job_id_t job, json_t *lines)
-{
-    const char *first = json_string_value(json_array_get(lines, 0)), *at;
-    char label[JOBSPEC_LABEL_MAX];
-    struct message *reply = NULL, *spec = NULL;
-    struct text named = {0};
-    if (!first || !strstr(first, ", map(") || get_job(cli, job, &reply))
-        return;
-    const struct wire_job_row *row = &reply->as.job.jobs.at[0];
-    at = strstr(first, jobspec_label(row->kind, row->spec, label));
-    spec = at ? map_label_spec(cli, row) : NULL;
-    if (spec && tasks_are(row)) {
-        text_add(&named, "%.*s", (int)(at - first), first);
-        map_label_long(spec, row->tasks.at[0].total, &named);
-        text_add(&named, "%s", at + strlen(label));
-        json_array_set_new(lines, 0, json_string(named.at));
-    }
-    message_drop(&spec);
-    message_drop(&reply);
-}
-
 /* With the job itself, whose numbers and state a program reads instead of the prose. */
 static int print_explanation(struct cli *cli, job_id_t job, json_t *lines)
 {
@@ -312,24 +266,22 @@ static int print_explanation(struct cli *cli, job_id_t job, json_t *lines)
     return EXIT_OK;
 }
 
+static bool add_line(void *context, const char *line)
+{
+    json_array_append_new(context, json_string(line));
+    return true;
+}
+
 static int explain(struct cli *cli, job_id_t job)
 {
-    struct message *reply = NULL, *request = message_new(MESSAGE_JOB_EXPLAIN);
-    request->as.job_explain.job = job;
-    int code = cli_ask(cli, request, MESSAGE_EXPLANATION, &reply);
-    if (code)
-        return code;
-    json_t *lines = render_lines(reply->as.explanation.text), *line;
+    json_t *lines = json_array(), *line;
     size_t i;
-    name_by_command(cli, job, lines);
-    if (cli->json) {
-        code = print_explanation(cli, job, lines);
-    } else {
-        json_array_foreach(lines, i, line)
-            terminal_wrap(json_string_value(line), 0, EXPLAINED_COLUMNS, stdout);
-        json_decref(lines);
-    }
-    message_drop(&reply);
+    int code = cli_told(cli, library_explain(&cli->connection, job, add_line, lines));
+    if (!code && cli->json)
+        return print_explanation(cli, job, lines);
+    json_array_foreach(lines, i, line)
+        terminal_wrap(json_string_value(line), 0, EXPLAINED_COLUMNS, stdout);
+    json_decref(lines);
     return code;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clients/command/commands.h"
+#include "clients/library/jobs.h"
 #include "clients/show/render.h"
 #include "shared/base/clock.h"
 #include "shared/base/memory.h"
@@ -53,14 +54,9 @@ static void choose(struct chosen *chosen, job_id_t job)
 static int check_job(struct cli *cli, job_id_t job)
 {
     char id[JOB_TEXT_MAX];
-    struct message *request = message_new(MESSAGE_JOB_GET), *reply = NULL;
-    request->as.job_get.job = job;
-    int code = cli_ask(cli, request, MESSAGE_JOB, &reply);
-    if (code)
-        return code;
-    if (reply->as.job.jobs.n != 1)
-        code = cli_fail(EXIT_FAILED, "the answer is not about one job");
-    else if (!job_is_finished(&reply->as.job.jobs.at[0]))
+    struct message *reply = NULL;
+    int code = cli_told(cli, library_get(&cli->connection, job, false, &reply));
+    if (!code && !job_is_finished(&reply->as.job.jobs.at[0]))
         code = cli_fail(EXIT_USAGE, "job %s is not finished: cancel it first; nothing is forgotten",
                         job_id_text(job, id));
     message_drop(&reply);
@@ -92,48 +88,27 @@ static bool is_meant(const struct wire_job_row *row, uint64_t now_ms)
     return options.older_us == OLDER_UNSET || row->finished_ms + options.older_us / MS_US < now_ms;
 }
 
+struct choosing {
+    struct chosen *chosen;
+    uint64_t now_ms;
+};
+
+static bool choose_meant(void *context, struct message *page, const struct wire_job_row *row)
+{
+    const struct choosing *choosing = context;
+    (void)page;
+    if (is_meant(row, choosing->now_ms))
+        choose(choosing->chosen, row->job);
+    return true;
+}
+
 static int choose_finished(struct cli *cli, struct chosen *chosen)
 {
-    uint64_t after = 0, now_ms = clock_wall_ms();
-    for (bool more = true; more;) {
-        struct message *request = message_new(MESSAGE_JOB_LIST), *reply = NULL;
-        request->as.job_list.after = after;
-        int code = cli_ask(cli, request, MESSAGE_JOB_PAGE, &reply);
-        if (code)
-            return code;
-        const struct wire_job_page *page = &reply->as.job_page;
-        uint64_t before = after;
-        for (size_t i = 0; i < page->jobs.n; i++) {
-            const struct wire_job_row *row = &page->jobs.at[i];
-            after = row->job > after ? row->job : after;
-            if (is_meant(row, now_ms))
-                choose(chosen, row->job);
-        }
-        after = page->after > after ? page->after : after;
-        more = page->more && after > before;
-        message_drop(&reply);
-    }
-    return EXIT_OK;
+    struct choosing choosing = {chosen, clock_wall_ms()};
+    return cli_told(cli, library_jobs_each(&cli->connection, NULL, choose_meant, &choosing));
 }
 
 /* --- forgetting --- */
-
-static int forget_some(struct cli *cli, const job_id_t *jobs, size_t n, uint64_t *forgotten,
-                       struct wire_jobs_forgotten *last)
-{
-    struct message *request = message_new(MESSAGE_JOB_FORGET), *reply = NULL;
-    struct wire_job_forget *forget = &request->as.job_forget;
-    forget->jobs.at = message_room(request, n, sizeof *forget->jobs.at);
-    for (; forget->jobs.n < n; forget->jobs.n++)
-        forget->jobs.at[forget->jobs.n].job = jobs[forget->jobs.n];
-    int code = cli_ask(cli, request, MESSAGE_JOBS_FORGOTTEN, &reply);
-    if (code)
-        return code;
-    *last = reply->as.jobs_forgotten;
-    *forgotten += n; /* not the answer's: a first try may have done it, and was not answered */
-    message_drop(&reply);
-    return EXIT_OK;
-}
 
 static void tell(const struct cli *cli, const struct chosen *chosen, uint64_t forgotten,
                  const struct wire_jobs_forgotten *last)
@@ -174,10 +149,9 @@ int job_forget_run(struct cli *cli, int n_words, char **words)
                         "--older TIME");
     int code =
         finished ? choose_finished(cli, &chosen) : choose_words(cli, n_words, words, &chosen);
-    for (size_t at = 0; !code && at < chosen.n; at += FORGET_JOBS_MAX) {
-        size_t n = chosen.n - at < FORGET_JOBS_MAX ? chosen.n - at : FORGET_JOBS_MAX;
-        code = forget_some(cli, chosen.at + at, n, &forgotten, &last);
-    }
+    if (!code)
+        code =
+            cli_told(cli, library_forget(&cli->connection, chosen.at, chosen.n, &forgotten, &last));
     if (!code)
         tell(cli, &chosen, forgotten, &last);
     else if (forgotten)

@@ -6,8 +6,9 @@
 
 #include "clients/ask/digits.h"
 #include "clients/ask/rows.h"
-#include "clients/command/commands.h"
 #include "clients/ask/jobspec.h"
+#include "clients/command/commands.h"
+#include "clients/library/jobs.h"
 #include "clients/map/map_label.h"
 #include "clients/show/render.h"
 #include "clients/show/table.h"
@@ -28,20 +29,11 @@ const struct option_spec job_list_options[] = {
     TABLE_WIDE(options.wide),
     {0}};
 
-static bool state_is_known(void)
-{
-    static const char *const states[] = {"queued", "running", "done", "failed", "cancelled"};
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (!options.state || !strcmp(options.state, states[i]))
-            return true;
-    return false;
-}
-
 /* A job of commands by its command, if this key may see it. */
 static void add_label(struct cli *cli, const struct wire_job_row *row, struct text *out)
 {
     char label[JOBSPEC_LABEL_MAX];
-    struct message *spec = map_label_spec(cli, row);
+    struct message *spec = map_label_spec(&cli->connection, row);
     if (spec)
         map_label_short(spec, row->tasks.n ? row->tasks.at[0].total : row->total, out);
     else
@@ -107,15 +99,15 @@ static int parse_wanted(int n_words, char **words, struct wanted *wanted)
     return code;
 }
 
-static bool is_wanted(struct wanted *wanted, const struct wire_job_row *row)
+static bool is_wanted(struct wanted *wanted, job_id_t job)
 {
     bool any = !wanted->n;
     for (size_t i = 0; i < wanted->n; i++)
-        if (wanted->ids[i] == row->job) {
+        if (wanted->ids[i] == job) {
             any = true;
             wanted->ids[i] = 0;
         }
-    return any && (!options.state || slice_equals(row->state, options.state));
+    return any;
 }
 
 static int check_seen(const struct wanted *wanted)
@@ -128,36 +120,19 @@ static int check_seen(const struct wanted *wanted)
     return code;
 }
 
-static void take_page(struct rows *rows, struct message *page, struct wanted *wanted,
-                      uint64_t *after)
-{
-    const struct wire_job_page *jobs = &page->as.job_page;
-    for (size_t i = 0; i < jobs->jobs.n; i++) {
-        const struct wire_job_row *row = &jobs->jobs.at[i];
-        *after = row->job > *after ? row->job : *after;
-        if (is_wanted(wanted, row))
-            rows_add(rows, page, row);
-    }
-}
+struct listing {
+    struct wanted wanted;
+    struct rows rows;
+};
 
-/* Reads all pages. */
-static int read_jobs(struct cli *cli, struct wanted *wanted, struct rows *rows)
+/* A job that words name was seen, whatever its state. */
+static bool take(void *context, struct message *page, const struct wire_job_row *row)
 {
-    uint64_t after = 0;
-    for (bool more = true; more;) {
-        struct message *request = message_new(MESSAGE_JOB_LIST), *reply = NULL;
-        request->as.job_list.after = after;
-        int code = cli_ask(cli, request, MESSAGE_JOB_PAGE, &reply);
-        if (code)
-            return code;
-        uint64_t before = after;
-        take_page(rows, reply, wanted, &after);
-        if (reply->as.job_page.after > after)
-            after = reply->as.job_page.after;
-        more = reply->as.job_page.more && after > before;
-        message_drop(&reply);
-    }
-    return EXIT_OK;
+    struct listing *listing = context;
+    if (is_wanted(&listing->wanted, row->job) &&
+        (!options.state || slice_equals(row->state, options.state)))
+        rows_add(&listing->rows, page, row);
+    return true;
 }
 
 static void print(struct cli *cli, const struct rows *rows)
@@ -179,21 +154,20 @@ static void print(struct cli *cli, const struct rows *rows)
 int job_list_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX / 4];
-    struct wanted wanted = {0};
-    struct rows rows = {0};
-    if (!state_is_known())
+    struct listing listing = {0};
+    if (options.state && !library_is_state(options.state))
         return cli_fail(
             EXIT_USAGE,
             "--state: '%s' is not allowed; it takes queued, running, done, failed or cancelled",
             text_escape(why, sizeof why, slice_of(options.state)));
-    int code = parse_wanted(n_words, words, &wanted);
+    int code = parse_wanted(n_words, words, &listing.wanted);
     if (!code)
-        code = read_jobs(cli, &wanted, &rows);
+        code = cli_told(cli, library_jobs_each(&cli->connection, NULL, take, &listing));
     if (!code) {
-        print(cli, &rows);
-        code = check_seen(&wanted);
+        print(cli, &listing.rows);
+        code = check_seen(&listing.wanted);
     }
-    rows_clear(&rows);
-    free(wanted.ids);
+    rows_clear(&listing.rows);
+    free(listing.wanted.ids);
     return code;
 }

@@ -161,7 +161,7 @@ static int put(void *context, const struct content *content, const char *name, c
 
 static int submit(struct cli *cli, const struct map_package *package, struct message **job)
 {
-    const struct map_uploader uploader = {put, cli};
+    const struct uploader uploader = {put, cli};
     char key[JOB_KEY_TEXT_MAX];
     int code = cli_key(options.key, key);
     if (code)

@@ -3,11 +3,10 @@
 #include <stdio.h>
 
 #include "clients/command/commands.h"
+#include "clients/library/library.h"
 #include "clients/show/render.h"
 #include "clients/show/table.h"
 #include "shared/base/text.h"
-
-#define NAME_SHOWN_MAX (OWNER_MAX * 4 + 1)
 
 static struct {
     bool wide;
@@ -25,93 +24,79 @@ static const struct table_column columns[] = {{.title = "KEY", .least = 8},
                                               {.title = "BYTES KEPT"},
                                               {0}};
 
-static void print_row(struct table *table, const struct wire_quota_page *page,
-                      const struct wire_quota_row *row)
-{
-    char name[NAME_SHOWN_MAX], has[RENDER_SIZE_MAX], most[RENDER_SIZE_MAX];
-    render_size(row->kept_bytes + row->value_bytes, has);
-    table_add(table, "%s", text_escape(name, sizeof name, row->name));
-    if (page->jobs_max)
-        table_add(table, "%" PRIu64 " of %" PRIu64, row->open_jobs, page->jobs_max);
-    else
-        table_add(table, "%" PRIu64, row->open_jobs);
-    table_add(table, "%" PRIu64, row->kept_jobs);
-    table_add(table, "%" PRIu64, row->values);
-    table_add(table, "%s%s%s", has, page->bytes_max ? " of " : "",
-              page->bytes_max ? render_size(page->bytes_max, most) : "");
-}
-
-static void add_row(const struct wire_quota_row *row, json_t *keys)
-{
-    json_array_append_new(keys,
-                          json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "name",
-                                    render_text(row->name), "open_jobs", (json_int_t)row->open_jobs,
-                                    "kept_jobs", (json_int_t)row->kept_jobs, "kept_bytes",
-                                    (json_int_t)row->kept_bytes, "values", (json_int_t)row->values,
-                                    "value_bytes", (json_int_t)row->value_bytes));
-}
-
 /* What is listed: one of both is there. */
 struct listing {
+    struct conclave_quota quota; /* of the coordinator that answered last */
     json_t *keys;
     struct table *table;
     uint64_t n;
 };
 
-/* Returns whether more is wanted. */
-static bool take_page(struct listing *listing, const struct wire_quota_page *page)
+static void print_row(const struct listing *listing, const struct conclave_quota_key *key)
 {
-    for (size_t i = 0; i < page->keys.n; i++) {
-        if (options.limit && listing->n == options.limit)
-            return false;
-        if (listing->keys)
-            add_row(&page->keys.at[i], listing->keys);
-        else
-            print_row(listing->table, page, &page->keys.at[i]);
-        listing->n++;
-    }
-    return true;
+    char has[RENDER_SIZE_MAX], most[RENDER_SIZE_MAX];
+    uint64_t jobs_max = listing->quota.jobs_max, bytes_max = listing->quota.bytes_max;
+    struct table *table = listing->table;
+    render_size(key->kept_bytes + key->value_bytes, has);
+    table_add(table, "%s", key->name);
+    if (jobs_max)
+        table_add(table, "%" PRIu64 " of %" PRIu64, key->open_jobs, jobs_max);
+    else
+        table_add(table, "%" PRIu64, key->open_jobs);
+    table_add(table, "%" PRIu64, key->kept_jobs);
+    table_add(table, "%" PRIu64, key->values);
+    table_add(table, "%s%s%s", has, bytes_max ? " of " : "",
+              bytes_max ? render_size(bytes_max, most) : "");
 }
 
-/* What each key may have is said of the coordinator that answered last. */
-static void print_end(struct cli *cli, const struct wire_quota_page *page, struct listing *listing)
+static void add_row(const struct conclave_quota_key *key, json_t *keys)
 {
-    json_t *keys = listing->keys;
+    json_array_append_new(keys,
+                          json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "name",
+                                    render_text(slice_of(key->name)), "open_jobs",
+                                    (json_int_t)key->open_jobs, "kept_jobs",
+                                    (json_int_t)key->kept_jobs, "kept_bytes",
+                                    (json_int_t)key->kept_bytes, "values", (json_int_t)key->values,
+                                    "value_bytes", (json_int_t)key->value_bytes));
+}
+
+static int take(void *context, const struct conclave_quota_key *key)
+{
+    struct listing *listing = context;
+    if (listing->keys)
+        add_row(key, listing->keys);
+    else
+        print_row(listing, key);
+    return ++listing->n == options.limit;
+}
+
+static void print_end(struct cli *cli, const struct listing *listing)
+{
+    const struct conclave_quota *quota = &listing->quota;
     if (listing->table)
         table_end(listing->table, stdout);
-    if (keys)
+    if (listing->keys)
         cli_print_json(cli,
-                       json_pack("{s:o, s:o, s:b, s:o}", "jobs_max", render_number(page->jobs_max),
-                                 "bytes_max", render_number(page->bytes_max), "bounded",
-                                 (int)page->bounded, "keys", keys));
-    else if (!page->bounded)
+                       json_pack("{s:o, s:o, s:b, s:o}", "jobs_max", render_number(quota->jobs_max),
+                                 "bytes_max", render_number(quota->bytes_max), "bounded",
+                                 quota->bounded, "keys", listing->keys));
+    else if (!quota->bounded)
         printf("no limits apply: this is an admin's key, or the cluster has no keys\n");
 }
 
 int quota_run(struct cli *cli, int n_words, char **words)
 {
-    char after[NAME_SHOWN_MAX] = "";
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
     struct listing listing = {.keys = cli->json ? json_array() : NULL};
     listing.table = cli->json ? NULL : table_new(columns, options.wide);
-    for (bool more = true; more;) {
-        struct message *request = message_new(MESSAGE_QUOTA_GET), *reply = NULL;
-        request->as.quota_get.after = message_text(request, after);
-        code = cli_ask(cli, request, MESSAGE_QUOTA_PAGE, &reply);
-        if (code) {
-            json_decref(listing.keys);
-            table_destroy(&listing.table);
-            return code;
-        }
-        const struct wire_quota_page *page = &reply->as.quota_page;
-        more = take_page(&listing, page) && page->more && page->keys.n;
-        if (more)
-            text_escape(after, sizeof after, page->keys.at[page->keys.n - 1].name);
-        else
-            print_end(cli, page, &listing);
-        message_drop(&reply);
+    code = cli_told(cli, conclave_quota(&cli->connection, &listing.quota, take, &listing));
+    if (!code) {
+        print_end(cli, &listing);
+        return code;
     }
+    json_decref(listing.keys);
+    table_destroy(&listing.table);
     return code;
 }

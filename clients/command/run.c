@@ -11,6 +11,7 @@
 #include "clients/local/launch.h"
 #include "clients/local/local.h"
 #include "clients/local/ports.h"
+#include "clients/show/inputs_told.h"
 #include "shared/base/limits.h"
 
 static struct supervisor_config config = {.nodes = NODES_DEFAULT,
@@ -42,7 +43,7 @@ static int with_cluster(struct cli *cli, struct jobspec *spec, struct launch *la
     spec->inputs = NULL;
     jobspec_new_key(submission->key);
     const struct single single = {.cli = cli, .report = {.output = output}, .temporary = true};
-    code = submission_prepare(submission, cli);
+    code = submission_prepare_told(cli, submission);
     if (!code)
         code = single_run(&single, submission);
     cli_close(cli);
@@ -73,7 +74,7 @@ static int read_inputs(struct job_inputs *inputs)
         return cli_fail(EXIT_USAGE,
                         "a temporary cluster has no jobs or values yet; `conclave submit` takes "
                         "job:ID and value:HASH");
-    return job_inputs_read(NULL, inputs);
+    return job_inputs_check_told(inputs);
 }
 
 static int run_job(struct cli *cli, struct jobspec *spec)

@@ -8,6 +8,7 @@
 #include "clients/command/commands.h"
 #include "clients/ask/digits.h"
 #include "clients/map/reduce.h"
+#include "clients/show/inputs_told.h"
 #include "nodes/core/kinds/kinds.h"
 
 static struct {
@@ -78,7 +79,7 @@ static int prepare_one(struct cli *cli, struct submission *submission)
         return cli_fail(EXIT_USAGE,
                         "--exit-status needs the result, --no-wait does not wait for it");
     int code = options.output ? digits_check(cli, options.output) : EXIT_OK;
-    return code ? code : submission_prepare(submission, cli);
+    return code ? code : submission_prepare_told(cli, submission);
 }
 
 /* Takes the submission. */

@@ -8,6 +8,7 @@
 #include "clients/ask/interrupt.h"
 #include "clients/ask/integer_words.h"
 #include "clients/ask/stored.h"
+#include "clients/show/inputs_told.h"
 #include "clients/show/uploading.h"
 #include "clients/command/commands.h"
 #include "clients/local/outfile.h"
@@ -44,15 +45,24 @@ static const char *name_of(const char *path)
 
 static int read_content(struct content *content, const char *path, struct text *what)
 {
+    struct integers_rule rule = {.base = (unsigned)options.base, .tell = inputs_tell};
     char why[TEXT_MAX], shown[TEXT_MAX / 4];
-    if (options.format && !strcmp(options.format, "integers"))
-        return integer_words_of_file(path, (unsigned)options.base, content, what);
-    int error = content_of_bytes(content, path, why);
-    text_escape(shown, sizeof shown, slice_of(strcmp(path, "-") ? path : "stdin"));
-    text_add(what, "%s", shown);
+    struct source source;
+    if (source_open(&source, path, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    bool integers = options.format && !strcmp(options.format, "integers");
+    int error = integers ? content_of_integers(content, &source, &rule, why)
+                         : content_of_source(content, &source, why);
+    source_close(&source);
     if (error == ERR_INTERRUPTED)
         return cli_interrupted();
-    return error ? cli_fail(EXIT_USAGE, "%s", why) : EXIT_OK;
+    inputs_tell_faults(rule.faults);
+    if (integers)
+        integer_words_count(content->items, what);
+    else
+        text_add(what, "%s",
+                 text_escape(shown, sizeof shown, slice_of(strcmp(path, "-") ? path : "stdin")));
+    return error ? cli_fail(EXIT_USAGE, "%s", why) : rule.faults ? EXIT_USAGE : EXIT_OK;
 }
 
 int value_put_run(struct cli *cli, int n_words, char **words)
@@ -64,8 +74,8 @@ int value_put_run(struct cli *cli, int n_words, char **words)
         return cli_fail(EXIT_USAGE, "value put takes one file, or - for stdin");
     if (options.format && strcmp(options.format, "bytes") && strcmp(options.format, "integers"))
         return cli_fail(EXIT_USAGE, "--format takes bytes or integers");
-    if (integer_words_check_base(options.base))
-        return EXIT_USAGE;
+    if (options.base != 10 && options.base != 16)
+        return cli_fail(EXIT_USAGE, "--base takes 10 or 16");
     int code = read_content(&content, words[0], &what);
     if (!code)
         code = upload_shown(cli, &content, name_of(words[0]), what.at, &value);
@@ -133,13 +143,12 @@ static int get(struct cli *cli, const struct wire_value_row *row)
 {
     struct stored_reader reader;
     struct outfile out;
-    char tag[HASH_TEXT_MAX], at[STORED_TEXT_MAX];
-    if (!row->whole)
-        return cli_fail(EXIT_FAILED,
-                        "%s is not whole: %" PRIu64 " of %" PRIu64 " bytes are uploaded",
-                        stored_text(row->sha256, at), row->bytes, row->len);
+    char tag[HASH_TEXT_MAX];
+    int code = cli_told(cli, stored_check_whole(&cli->connection, row));
+    if (code)
+        return code;
     hash_text(row->sha256.at, tag);
-    int code = outfile_resume(&out, "--output", options.output ? options.output : "-", tag);
+    code = outfile_resume(&out, "--output", options.output ? options.output : "-", tag);
     if (code)
         return code;
     stored_reader_begin(&reader, &cli->connection, row);
@@ -202,17 +211,15 @@ static bool is_repeated(const job_id_t *ids, int at)
 
 static int remove_one(struct cli *cli, job_id_t id, json_t *rows)
 {
-    struct message *request = message_new(MESSAGE_VALUE_DROP), *reply = NULL;
+    struct message *reply = NULL;
     char at[STORED_TEXT_MAX];
-    request->as.value_drop.value = id;
-    int code = cli_ask(cli, request, MESSAGE_VALUE, &reply);
+    int code = cli_told(cli, stored_drop(&cli->connection, id, &reply));
     if (code)
         return code;
-    const struct wire_value_row *row =
-        reply->as.value.values.n == 1 ? &reply->as.value.values.at[0] : NULL;
-    if (row && rows)
+    const struct wire_value_row *row = &reply->as.value.values.at[0];
+    if (rows)
         json_array_append_new(rows, stored_row_json(row));
-    else if (row)
+    else
         printf("%s is removed\n", stored_text(row->sha256, at));
     message_drop(&reply);
     return EXIT_OK;

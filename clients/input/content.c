@@ -172,47 +172,58 @@ static void take_bytes(struct bytes *bytes, const uint8_t *at, size_t len)
     }
 }
 
-static int read_bytes(struct bytes *bytes, int fd, const char *name, bool copy, char *why)
+/* As they are: the source is not asked whether they are packed. */
+static int read_bytes(struct bytes *bytes, struct source *source, bool copy, char *why)
 {
     uint8_t *at = mem_new(READ_BYTES, 1);
     int error = OK;
-    for (ssize_t n = 1; n && !error;) {
-        n = read(fd, at, READ_BYTES);
-        if (interrupt_seen()) {
+    for (size_t n = 1; n && !error;) {
+        error = source->read(source, at, READ_BYTES, &n);
+        if (error)
+            text_format(why, TEXT_MAX, "%s", source->why.at);
+        else if (interrupt_seen())
             error = ERR_INTERRUPTED;
-        } else if (n < 0 && errno == EINTR) {
-            continue;
-        } else if (n < 0) {
-            text_format(why, TEXT_MAX, "cannot read %s: %s", name, strerror(errno));
-            error = ERR_IO;
-        } else {
-            take_bytes(bytes, at, (size_t)n);
-            error = copy ? spool_add(&bytes->content->spool, at, (size_t)n, why) : OK;
-        }
+        else
+            take_bytes(bytes, at, n);
+        if (!error && copy)
+            error = spool_add(&bytes->content->spool, at, n, why);
     }
     free(at);
     return error;
 }
 
-int content_of_bytes(struct content *content, const char *path, char *why)
+int content_of_source(struct content *content, struct source *source, char *why)
 {
-    struct source source;
     struct stat about;
     struct bytes bytes = {.content = content};
+    bool copy = source->fd < 0 || fstat(source->fd, &about) || !S_ISREG(about.st_mode) ||
+                lseek(source->fd, 0, SEEK_CUR) != 0;
     *content = (struct content){.format = "bytes", .spool.fd = -1};
-    int error = source_open(&source, path, why);
-    if (error)
-        return error;
-    bool copy =
-        fstat(source.fd, &about) || !S_ISREG(about.st_mode) || lseek(source.fd, 0, SEEK_CUR) != 0;
     if (copy)
         spool_begin(&content->spool);
     hash_begin(&bytes.whole);
-    error = read_bytes(&bytes, source.fd, source.name, copy, why);
+    int error = read_bytes(&bytes, source, copy, why);
     end_segment(&bytes);
     hash_end(&bytes.whole, content->sha256);
     if (!copy)
-        spool_of_file(&content->spool, dup(source.fd), content->len);
-    source_close(&source);
+        spool_of_file(&content->spool, dup(source->fd), content->len);
+    return error;
+}
+
+/* --- integers --- */
+
+int content_of_integers(struct content *content, struct source *source, struct integers_rule *rule,
+                        char *why)
+{
+    struct spool spool;
+    struct integers integers;
+    *content = (struct content){.spool.fd = -1};
+    spool_begin(&spool);
+    integers_begin(&integers, &spool);
+    int error = integers_read(&integers, source, rule, why);
+    integers_clear(&integers);
+    if (!error && !rule->faults)
+        error = content_of_parts(content, "integers", &spool, why);
+    spool_clear(&spool);
     return error;
 }

@@ -43,9 +43,14 @@ int content_of_each_part(struct content *content, const char *format, struct spo
  * The same errors. */
 int content_of_spool(struct content *content, struct spool *spool, char *why);
 
-/* The bytes of a file, or of stdin for "-", as they are. A file that is not regular is copied
- * first. The same errors, and ERR_INTERRUPTED without a line. */
-int content_of_bytes(struct content *content, const char *path, char *why);
+/* All that a source (borrowed) has, as it is; what is in a regular file, read from its beginning,
+ * is not copied. The same errors, and ERR_INTERRUPTED without a line. */
+int content_of_source(struct content *content, struct source *source, char *why);
+
+/* The integers that a source has, one a line: "integers". OK also when some are wrong, and there is
+ * no content: the rule has how many. */
+int content_of_integers(struct content *content, struct source *source, struct integers_rule *rule,
+                        char *why);
 
 void content_clear(struct content *content);
 

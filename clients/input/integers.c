@@ -89,13 +89,16 @@ static void fault(struct integers_rule *rule, const char *name, uint64_t line, s
     char shown[4 * SHOWN_BYTES + 1];
     struct text told = {0};
     bool cut = text.len > SHOWN_BYTES;
-    if (rule->faults++ >= INTEGERS_FAULTS_SHOWN || !rule->tell)
+    if (rule->faults++ >= INTEGERS_FAULTS_SHOWN)
         return;
     text_escape(shown, sizeof shown, (struct slice){text.at, cut ? SHOWN_BYTES : text.len});
     if (line)
         text_add(&told, "%s:%" PRIu64 ": ", name, line);
     text_add(&told, "'%s%s' %s", shown, cut ? "..." : "", what);
-    rule->tell(told.at);
+    if (rule->faults == 1)
+        rule->first = told;
+    if (rule->tell)
+        rule->tell(told.at, line > 0);
 }
 
 /* What people are told of a word that is no integer, so that the next try is right. */

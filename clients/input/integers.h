@@ -18,7 +18,10 @@ struct integers_rule {
     unsigned base; /* 10 or 16 */
     bool positive; /* 0 and negative ones are refused */
     uint64_t faults;
-    void (*tell)(const char *line); /* is given one line for each of the first faults */
+    struct text first; /* the line for the first of them */
+    /* Is given one line for each of the first faults, with its place in a file if it has one; NULL:
+     * nobody. */
+    void (*tell)(const char *line, bool in_file);
 };
 
 /* In which line an item stands, where these differ: after so many items more, lines are left out.

@@ -88,6 +88,8 @@ struct conclave_job {
     char id[CONCLAVE_ID_MAX];
     char kind[CONCLAVE_NAME_MAX];
     char state[CONCLAVE_NAME_MAX]; /* "queued", "running", "done", "failed", "cancelled" */
+    char spec[CONCLAVE_TEXT_MAX];  /* the kind's argument: "10" */
+    char owner[CONCLAVE_NAME_MAX]; /* the name of the key that submitted it; or empty */
     char error[CONCLAVE_TEXT_MAX]; /* why it failed; else empty */
     uint64_t submitted_ms;         /* since 1970 UTC */
     uint64_t finished_ms;          /* 0: it is not finished */
@@ -98,7 +100,9 @@ struct conclave_job {
 };
 
 /* Submits a job, such as "factorial" with "10", and returns when it is accepted. The same key (1 to
- * 64 printable characters without spaces) is the same job; NULL: a new one. */
+ * 64 printable characters without spaces) is the same job; NULL: a new one. "product" and
+ * "batch-gcd" take integers, results and stored values as words, "12 -5 job:4-17 value:9c1f", and
+ * --base and --against as on the command line; these are uploaded first. */
 CONCLAVE_API int conclave_submit(struct conclave *cluster, const char *kind, const char *spec,
                                  const char *key, struct conclave_job *job);
 
@@ -139,6 +143,161 @@ CONCLAVE_API int conclave_result(struct conclave *cluster, const char *id, char 
 CONCLAVE_API int conclave_result_each(struct conclave *cluster, const char *id,
                                       int (*take)(void *context, const void *bytes, size_t len),
                                       void *context);
+
+/* --- lists of jobs, and more about them --- */
+
+/* Which jobs. Zero-initialize; set `size` to sizeof(struct conclave_jobs). */
+struct conclave_jobs {
+    size_t size;
+    const char *state; /* only those that are in it; NULL: all */
+    uint64_t newest;   /* only so many of these, the newest; 0: all */
+};
+
+/* Calls `take` for each job that the key may see, the oldest first, until it returns something
+ * other than 0, which ends it with CONCLAVE_OK. `which` may be NULL: all. What changes meanwhile
+ * may be seen or not. `take` borrows the job and must not use the connection. */
+CONCLAVE_API int conclave_jobs_each(struct conclave *cluster, const struct conclave_jobs *which,
+                                    int (*take)(void *context, const struct conclave_job *job),
+                                    void *context);
+
+/* Why a job is where it is, in lines for people, as `conclave job explain` has them: calls `take`
+ * for each, likewise. They are escaped: printable ASCII. */
+CONCLAVE_API int conclave_job_explain(struct conclave *cluster, const char *id,
+                                      int (*take)(void *context, const char *line), void *context);
+
+/* An operation of a job of numbers. */
+struct conclave_operation {
+    uint64_t number;              /* from 1 */
+    uint64_t node, attempt;       /* whose result counts; 0: it is not done */
+    char text[CONCLAVE_TEXT_MAX]; /* "R4=R1*R2*R3"; cut to this room */
+    uint64_t reserved[8];
+};
+
+/* Calls `take` for each operation of a job, in the order of their numbers, likewise.
+ * CONCLAVE_NOT_FOUND: they are too many, or the job ended long ago, and they are not kept. */
+CONCLAVE_API int conclave_job_operations_each(
+    struct conclave *cluster, const char *id,
+    int (*take)(void *context, const struct conclave_operation *operation), void *context);
+
+/* Forgets finished jobs with their results; one that is not known is forgotten already.
+ * CONCLAVE_USAGE: one is not finished; then, of up to 256, none is forgotten. More are forgotten
+ * 256 at a time. *forgotten (may be NULL): so many of them are, in any case. */
+CONCLAVE_API int conclave_jobs_forget(struct conclave *cluster, const char *const *ids, size_t n,
+                                      uint64_t *forgotten);
+
+/* How tasks are run once more. Zero-initialize; set `size` to sizeof(struct conclave_retry). */
+struct conclave_retry {
+    size_t size;
+    const char *tasks;      /* "3,10-20": only these, of those that are not done; NULL: all */
+    const char *key;        /* as for conclave_submit() */
+    uint64_t time_limit_us; /* of an attempt; 0: the job's; CONCLAVE_FOR_EVER: none */
+};
+
+/* Submits a job that runs the tasks of a finished job once more that are not done, and has the
+ * outcomes of the others. `retry` may be NULL. CONCLAVE_USAGE: all are done, or it has none. */
+CONCLAVE_API int conclave_job_retry(struct conclave *cluster, const char *id,
+                                    const struct conclave_retry *retry, struct conclave_job *job);
+
+/* --- stored values --- */
+
+#define CONCLAVE_VALUE_MAX  24 /* bytes of a value's name, with its end */
+#define CONCLAVE_SHA256_MAX 65
+
+/* Bytes that the cluster keeps, named by their SHA-256. Where a name is asked for, it is what
+ * people call a value: "value:9c1f0123456789ab", with 4 to 64 hexadecimal digits, the digits alone,
+ * or its id. CONCLAVE_USAGE: several values begin so. */
+struct conclave_value {
+    char value[CONCLAVE_VALUE_MAX]; /* "value:9c1f0123456789ab" */
+    char id[CONCLAVE_ID_MAX];
+    char sha256[CONCLAVE_SHA256_MAX]; /* in hexadecimal digits */
+    char format[CONCLAVE_NAME_MAX];   /* "bytes", "integers"; others are of commands */
+    char name[CONCLAVE_TEXT_MAX];     /* for people, escaped; or empty */
+    char owner[CONCLAVE_NAME_MAX];    /* the name of the key that put it; or empty */
+    uint64_t bytes;
+    uint64_t uploaded;  /* so many of them are there */
+    uint64_t items;     /* of its format: integers */
+    uint64_t unused_ms; /* for so long nobody has named it */
+    uint64_t jobs;      /* that name it, at most 16: it stays while any does */
+    int whole;          /* not 0: all is there, and it may be used */
+    uint64_t reserved[8];
+};
+
+/* What is put. Zero-initialize; set `size` to sizeof(struct conclave_put). */
+struct conclave_put {
+    size_t size;
+    const char *name; /* for people, a file's: 128 bytes are kept; NULL: none */
+    int integers;     /* not 0: lines of integers, gzip too, which jobs take; 0: the bytes as they
+                         are */
+    unsigned base;    /* of integers, 10 or 16; 0: 10 */
+};
+
+/* Uploads bytes, and returns when they are stored: the same bytes are the same value, uploaded
+ * once; what was interrupted goes on where it was. Until then what is not in a regular file is kept
+ * in memory, beyond 8 MiB in a temporary file. `put` and `value` may be NULL. CONCLAVE_USAGE: it
+ * cannot be read, is too much, or a line is no integer. */
+CONCLAVE_API int conclave_value_put(struct conclave *cluster, const void *bytes, size_t len,
+                                    const struct conclave_put *put, struct conclave_value *value);
+
+/* The same of what a descriptor has, from where it stands to its end (the caller closes it). A
+ * regular file is read from the disk twice, and must not change. */
+CONCLAVE_API int conclave_value_put_file(struct conclave *cluster, int fd,
+                                         const struct conclave_put *put,
+                                         struct conclave_value *value);
+
+/* The same of what `read` brings: at most `size` bytes into `at` at a time; it returns how many, 0
+ * at the end, or less than 0 when it cannot go on, and nothing is stored. */
+CONCLAVE_API int conclave_value_put_read(struct conclave *cluster,
+                                         int64_t (*read)(void *context, void *at, size_t size),
+                                         void *context, const struct conclave_put *put,
+                                         struct conclave_value *value);
+
+/* Finds a value by its name. */
+CONCLAVE_API int conclave_value_get(struct conclave *cluster, const char *name,
+                                    struct conclave_value *value);
+
+/* All of its bytes in parts, as conclave_result_each() hands out a result. */
+CONCLAVE_API int conclave_value_read_each(struct conclave *cluster, const char *name,
+                                          int (*take)(void *context, const void *bytes, size_t len),
+                                          void *context);
+
+/* All of it in memory, with a zero byte behind it (caller frees with free()), and checked by its
+ * SHA-256. */
+CONCLAVE_API int conclave_value_read(struct conclave *cluster, const char *name, char **bytes,
+                                     size_t *len);
+
+/* Calls `take` for each value that the key may see, the oldest first, as conclave_jobs_each(). */
+CONCLAVE_API int conclave_values_each(struct conclave *cluster,
+                                      int (*take)(void *context,
+                                                  const struct conclave_value *value),
+                                      void *context);
+
+/* Removes a value. CONCLAVE_FAILED: a job names it. */
+CONCLAVE_API int conclave_value_drop(struct conclave *cluster, const char *name);
+
+/* --- quotas --- */
+
+/* What one key may have. */
+struct conclave_quota {
+    uint64_t jobs_max;  /* jobs that are not finished; 0: any number */
+    uint64_t bytes_max; /* of results and stored values; 0: any number */
+    int bounded;        /* not 0: these hold for this key */
+    uint64_t reserved[8];
+};
+
+/* What a key has. */
+struct conclave_quota_key {
+    char name[CONCLAVE_NAME_MAX];
+    uint64_t open_jobs;
+    uint64_t kept_jobs, kept_bytes; /* finished jobs that are remembered, and their results */
+    uint64_t values, value_bytes;   /* stored values */
+    uint64_t reserved[8];
+};
+
+/* Fills *quota, then calls `take` (may be NULL) for each key with jobs or values, in the order of
+ * their names; a key that may see its own jobs alone sees itself. As conclave_jobs_each(). */
+CONCLAVE_API int conclave_quota(struct conclave *cluster, struct conclave_quota *quota,
+                                int (*take)(void *context, const struct conclave_quota_key *key),
+                                void *context);
 
 /* --- commands over inputs: `conclave map` --- */
 

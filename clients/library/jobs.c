@@ -1,7 +1,9 @@
 /* jobs.c - jobs of libconclave: the same way from submit to end that the command line goes. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/ask/job_inputs.h"
 #include "clients/ask/job_row.h"
 #include "clients/ask/result.h"
 #include "clients/ask/submission.h"
@@ -46,8 +48,10 @@ void library_job(const struct wire_job_row *row, struct conclave_job *out)
                                  .total = row->total,
                                  .result_bytes = row->digits};
     job_id_text(row->job, out->id);
-    text_copy(out->kind, sizeof out->kind, row->kind);
-    text_copy(out->state, sizeof out->state, row->state);
+    text_escape(out->kind, sizeof out->kind, row->kind);
+    text_escape(out->state, sizeof out->state, row->state);
+    text_escape(out->spec, sizeof out->spec, row->spec);
+    text_escape(out->owner, sizeof out->owner, row->owner);
     text_escape(out->error, sizeof out->error, row->error);
     if (!row->tasks.n)
         return;
@@ -128,35 +132,76 @@ static int settle(struct conclave *cluster, struct submission *submission,
     return code;
 }
 
-int conclave_submit(struct conclave *cluster, const char *kind, const char *spec, const char *key,
-                    struct conclave_job *job)
+/* --- submitting --- */
+
+/* The words of an argument, which is cut up; the caller frees the list. */
+static size_t split(char *spec, char ***out)
 {
+    size_t n = 0;
+    char **words = mem_new(strlen(spec) / 2 + 1, sizeof *words), *rest = spec;
+    for (char *word; (word = strsep(&rest, " \t\n"));)
+        if (*word)
+            words[n++] = word;
+    *out = words;
+    return n;
+}
+
+/* A kind that works on lists of integers: these are read, and become stored values. Files of this
+ * machine are read by none but people's own words. */
+static int read_inputs(struct conclave *cluster, const struct job_kind *kind, const char *spec,
+                       struct submission *submission)
+{
+    const struct uploader uploader = uploader_of(cluster);
+    char why[TEXT_MAX], *copy = mem_string(spec), **words;
+    size_t n = split(copy, &words);
+    int code = n > INT_MAX ? connection_fail(cluster, EXIT_USAGE, "too many words") : EXIT_OK;
+    for (size_t i = 0; i < n && !code; i++)
+        if (words[i][0] == '@')
+            code = connection_fail(cluster, EXIT_USAGE, "no files: integers, job:ID or value:HASH");
+    if (!code && job_inputs_parse(kind, (int)n, words, &submission->spec.inputs, why))
+        code = connection_fail(cluster, EXIT_USAGE, "%s", why);
+    if (!code)
+        code = submission_prepare(submission, cluster, &uploader);
+    free(words);
+    free(copy);
+    return code;
+}
+
+static int read_spec(struct conclave *cluster, const char *kind, const char *spec,
+                     struct submission *submission)
+{
+    const struct job_kind *known = kind_find(slice_of(kind));
+    if (known && job_inputs_of(known)) {
+        text_format(submission->spec.kind, sizeof submission->spec.kind, "%s", known->name);
+        return read_inputs(cluster, known, spec, submission);
+    }
     if (strlen(kind) > JOB_KIND_MAX || strlen(spec) > JOB_SPEC_MAX)
         return connection_fail(cluster, EXIT_USAGE,
                                "a kind has at most %d bytes, and its argument %d", JOB_KIND_MAX,
                                JOB_SPEC_MAX);
-    struct submission *submission = mem_new(1, sizeof *submission);
-    *job = (struct conclave_job){0};
-    submission->no_wait = true;
-    submission->deadline_us = connection_deadline_us(cluster);
     text_format(submission->spec.kind, sizeof submission->spec.kind, "%s", kind);
     text_format(submission->spec.spec, sizeof submission->spec.spec, "%s", spec);
+    return EXIT_OK;
+}
+
+int conclave_submit(struct conclave *cluster, const char *kind, const char *spec, const char *key,
+                    struct conclave_job *job)
+{
+    struct submission *submission = mem_new(1, sizeof *submission);
+    submission->no_wait = true;
+    submission->deadline_us = connection_deadline_us(cluster);
     int code = library_key(cluster, key, submission->key);
     if (!code)
+        code = read_spec(cluster, kind, spec, submission);
+    *job = (struct conclave_job){0};
+    if (!code)
         code = settle(cluster, submission, NULL, job);
-    message_drop(&submission->last);
+    submission_clear(submission);
     free(submission);
     return code;
 }
 
-static int state_code(struct conclave *cluster, const struct conclave_job *job)
-{
-    if (!strcmp(job->state, "done"))
-        return EXIT_OK;
-    if (!strcmp(job->state, "cancelled"))
-        return connection_fail(cluster, EXIT_CANCELLED, "job %s was cancelled", job->id);
-    return connection_fail(cluster, EXIT_FAILED, "job %s failed: %s", job->id, job->error);
-}
+/* --- waiting --- */
 
 struct watching {
     int (*watch)(void *context, const struct conclave_job *job);
@@ -183,7 +228,7 @@ static int wait_for(struct conclave *cluster, const char *id, uint64_t timeout_u
     if (!code)
         code = settle(cluster, submission, watch, job);
     if (!code)
-        code = state_code(cluster, job);
+        code = result_state(cluster, submission_row(submission));
     message_drop(&submission->last);
     free(submission);
     return code;
@@ -249,13 +294,11 @@ static int get_done(struct conclave *cluster, const char *id, struct message **r
     if (code)
         return code;
     const struct wire_job_row *row = &(*reply)->as.job.jobs.at[0];
-    struct conclave_job job;
-    library_job(row, &job);
-    if (job_is_finished(row) && !slice_equals(row->state, "done"))
-        code = state_code(cluster, &job);
-    else if (!job_is_finished(row))
+    if (job_is_finished(row))
+        code = result_state(cluster, row);
+    else
         code = connection_fail(cluster, EXIT_UNREACHABLE, "job %s is not finished", id);
-    else if (row->tasks.n)
+    if (!code && row->tasks.n)
         code = connection_fail(cluster, EXIT_USAGE,
                                "job %s runs commands; what they wrote is not one result", id);
     if (code)

@@ -95,17 +95,10 @@ static void ask_for(const struct conclave_map *map, char fails[TEXT_MAX],
 
 /* --- on its way --- */
 
-static int put(void *context, const struct content *content, const char *name, const char *what,
-               struct message **value)
-{
-    (void)what;
-    return upload(context, content, name, NULL, value);
-}
-
 static int send_it(struct conclave *cluster, const struct map_request *request, const char *key,
                    struct message *spec, struct inputs *inputs, struct conclave_job *job)
 {
-    const struct map_uploader uploader = {put, cluster};
+    const struct uploader uploader = uploader_of(cluster);
     struct map_package *package = mem_new(1, sizeof *package);
     struct message *reply = NULL;
     struct text why = {0};

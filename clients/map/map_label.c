@@ -19,7 +19,7 @@ static struct message *read_spec(const struct blob *bytes)
     return spec;
 }
 
-struct message *map_label_spec(struct cli *cli, const struct wire_job_row *row)
+struct message *map_label_spec(struct conclave *cluster, const struct wire_job_row *row)
 {
     struct message *reply = NULL, *spec = NULL;
     if (!slice_equals(row->kind, "map") || !row->inputs.n)
@@ -27,8 +27,8 @@ struct message *map_label_spec(struct cli *cli, const struct wire_job_row *row)
     struct message *request = message_new(MESSAGE_VALUE_READ);
     request->as.value_read.value = row->inputs.at[0].value;
     request->as.value_read.len = SPEC_READ_BYTES;
-    int error =
-        client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, cli_deadline_us(cli), &reply);
+    int error = client_ask(connection_client(cluster), request, CLIENT_PATIENT, 0,
+                           connection_deadline_us(cluster), &reply);
     if (!error && reply->type == MESSAGE_VALUE_BYTES)
         spec = read_spec(message_frame(reply, 1));
     message_drop(&reply);

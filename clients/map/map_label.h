@@ -2,11 +2,11 @@
 #ifndef CONCLAVE_CLIENTS_MAP_LABEL_H
 #define CONCLAVE_CLIENTS_MAP_LABEL_H
 
-#include "clients/cli.h"
+#include "clients/ask/connection.h"
 
 /* Fetches the specification (caller drops). NULL: the job runs no commands, or the key may not see
  * them; nothing is said about it. */
-struct message *map_label_spec(struct cli *cli, const struct wire_job_row *row);
+struct message *map_label_spec(struct conclave *cluster, const struct wire_job_row *row);
 
 /* "map ./clean.sh x200", and "map ./clean.sh {} over 200 files *.csv". */
 void map_label_short(const struct message *spec, uint64_t tasks, struct text *out);

@@ -194,9 +194,8 @@ int named_put(struct cli *cli, const struct message *spec, struct message **valu
 
 static int drop(struct cli *cli, job_id_t id)
 {
-    struct message *request = message_new(MESSAGE_VALUE_DROP), *reply = NULL;
-    request->as.value_drop.value = id;
-    int code = cli_ask(cli, request, MESSAGE_VALUE, &reply);
+    struct message *reply = NULL;
+    int code = cli_told(cli, stored_drop(&cli->connection, id, &reply));
     message_drop(&reply);
     return code;
 }

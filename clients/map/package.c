@@ -22,7 +22,7 @@ uint64_t map_package_tasks(const struct map_package *package)
     return package->tasks.items - 1;
 }
 
-static int put(const struct map_uploader *uploader, const struct content *content, const char *name,
+static int put(const struct uploader *uploader, const struct content *content, const char *name,
                const char *what, struct map_submit *submit)
 {
     struct message *value = NULL;
@@ -34,7 +34,7 @@ static int put(const struct map_uploader *uploader, const struct content *conten
 }
 
 int map_package_send(struct conclave *cluster, const struct map_package *package, const char *name,
-                     const char *key, const struct map_uploader *uploader, struct message **job)
+                     const char *key, const struct uploader *uploader, struct message **job)
 {
     const struct content *tasks = &package->tasks;
     char argument[JOB_SPEC_MAX + 1];

@@ -3,6 +3,7 @@
 #ifndef CONCLAVE_CLIENTS_PACKAGE_H
 #define CONCLAVE_CLIENTS_PACKAGE_H
 
+#include "clients/ask/upload.h"
 #include "clients/map/map_job.h"
 
 struct map_package {
@@ -10,15 +11,6 @@ struct map_package {
     struct inputs *inputs; /* borrowed */
     struct task_files task_files;
     struct content tasks, files; /* the job's stored values; `files` may be empty */
-};
-
-/* How one of them is brought there: by upload() (clients/ask/upload.h), or by what shows it, too.
- * `what` is what it is called before its size. EXIT_OK with the value's row, or a code and the
- * connection's reason. */
-struct map_uploader {
-    int (*put)(void *context, const struct content *content, const char *name, const char *what,
-               struct message **value);
-    void *context;
 };
 
 /* Reads the inputs and the files of --upload into a package (caller clears in any case). OK, or an
@@ -32,7 +24,7 @@ uint64_t map_package_tasks(const struct map_package *package);
 /* Uploads it, and submits the job under that key; at least one task is in it. EXIT_OK and its row
  * (caller drops), or a code and the connection's reason. */
 int map_package_send(struct conclave *cluster, const struct map_package *package, const char *name,
-                     const char *key, const struct map_uploader *uploader, struct message **job);
+                     const char *key, const struct uploader *uploader, struct message **job);
 
 void map_package_clear(struct map_package *package);
 

@@ -9,6 +9,7 @@
 #include "clients/ask/digits.h"
 #include "clients/ask/interrupt.h"
 #include "clients/input/source.h"
+#include "clients/library/library.h"
 #include "clients/map/task_cluster_told.h"
 #include "clients/show/render.h"
 #include "clients/show/report.h"
@@ -167,15 +168,12 @@ static int add_result(struct parts *parts, struct cli *cli, const struct wire_jo
 
 int parts_add_job(struct parts *parts, struct cli *cli, job_id_t job)
 {
-    struct message *request = message_new(MESSAGE_JOB_GET), *reply = NULL;
-    request->as.job_get.job = job;
-    int code = cli_ask(cli, request, MESSAGE_JOB, &reply);
-    if (!code && reply->as.job.jobs.n != 1)
-        code = cli_fail(EXIT_FAILED, "the answer is not about one job");
+    struct message *reply = NULL;
+    int code = cli_told(cli, library_get(&cli->connection, job, false, &reply));
     const struct wire_job_row *row = code ? NULL : &reply->as.job.jobs.at[0];
     if (!code && tasks_are(row))
         code = add_tasks(parts, cli, job);
-    else if (!code && !(code = report_state(row)))
+    else if (!code && !(code = report_state(cli, row)))
         code = add_result(parts, cli, row);
     message_drop(&reply);
     return code;

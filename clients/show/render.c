@@ -158,19 +158,25 @@ json_t *render_operation(const struct wire_trace_row *row)
                      count(row->attempt));
 }
 
+bool render_line(struct slice *text, char at[RENDER_LINE_MAX])
+{
+    size_t len = 0;
+    if (!text->len)
+        return false;
+    while (len < text->len && text->at[len] != '\n')
+        len++;
+    text_escape(at, RENDER_LINE_MAX, (struct slice){text->at, len});
+    len += len < text->len;
+    *text = (struct slice){text->at + len, text->len - len};
+    return true;
+}
+
 json_t *render_lines(struct slice text)
 {
-    char line[4 * 1024];
+    char line[RENDER_LINE_MAX];
     json_t *lines = json_array();
-    while (text.len) {
-        size_t len = 0;
-        while (len < text.len && text.at[len] != '\n')
-            len++;
-        text_escape(line, sizeof line, (struct slice){text.at, len});
+    while (render_line(&text, line))
         json_array_append_new(lines, json_string(line));
-        len += len < text.len;
-        text = (struct slice){text.at + len, text.len - len};
-    }
     return lines;
 }
 

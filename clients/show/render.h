@@ -38,6 +38,10 @@ json_t *render_node(const struct wire_node_row *row);
 /* The lines of a text as an array of strings. */
 json_t *render_lines(struct slice text);
 
+/* Takes the next line of it, escaped and cut to the room; false at the end. */
+#define RENDER_LINE_MAX (4 * 1024)
+bool render_line(struct slice *text, char at[RENDER_LINE_MAX]);
+
 /* {"id", "details": [{"topic", "text"}, ...], "explanation": [LINE, ...]} of the lines (taken) of
  * an `explanation`. */
 json_t *render_explanation(job_id_t job, json_t *lines);

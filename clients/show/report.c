@@ -8,24 +8,15 @@
 
 #include "clients/ask/digits.h"
 #include "clients/ask/job_inputs.h"
+#include "clients/ask/result.h"
 #include "clients/local/outfile.h"
 #include "clients/show/gcds.h"
 #include "clients/show/render.h"
 #include "clients/show/tasks.h"
 
-int report_state(const struct wire_job_row *row)
+int report_state(struct cli *cli, const struct wire_job_row *row)
 {
-    char id[JOB_TEXT_MAX], room[TEXT_MAX];
-    job_id_text(row->job, id);
-    if (slice_equals(row->state, "done"))
-        return EXIT_OK;
-    if (slice_equals(row->state, "cancelled"))
-        return cli_fail(EXIT_CANCELLED, "job %s was cancelled", id);
-    if (slice_equals(row->state, "failed"))
-        return cli_fail(EXIT_FAILED, "job %s failed: %s", id,
-                        text_escape(room, sizeof room, row->error));
-    return cli_fail(EXIT_FAILED, "job %s is not finished (%s); `conclave job wait %s` waits for it",
-                    id, text_escape(room, sizeof room, row->state), id);
+    return cli_told(cli, result_state(&cli->connection, row));
 }
 
 /* --- numbers --- */
@@ -129,7 +120,7 @@ static int print_job(struct cli *cli, const struct submission *submission,
                      const struct report_choice *choice)
 {
     const struct wire_job_row *row = submission_row(submission);
-    int code = report_state(row);
+    int code = report_state(cli, row);
     if (!code && has_rows(row))
         return print_rows(cli, submission, choice);
     if (!code && choice->output && tasks_are(row)) {

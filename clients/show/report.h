@@ -20,6 +20,6 @@ int report_submission(struct cli *cli, const struct submission *submission,
 #define REPORT_NO_RESULT "a job of tasks has no result of its own"
 
 /* Returns the exit code of a finished job after one line on stderr unless it is done. */
-int report_state(const struct wire_job_row *row);
+int report_state(struct cli *cli, const struct wire_job_row *row);
 
 #endif

@@ -1,4 +1,5 @@
 """libconclave: its examples and more, compiled against what `make install` puts there, linked both ways, on a real cluster."""
+import random
 import shlex
 import subprocess
 
@@ -85,6 +86,20 @@ def test_what_the_examples_do_not_show(make_cluster, installed, tmp_path):
     done = run(program, env=cluster.environment(**more), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["waited", "read 9131 digits", "refused", "ran commands", "left", "3 nodes"]
+
+
+def test_values_lists_and_quotas(make_cluster, installed, tmp_path):
+    program, more = build(ROOT / "tests/cluster/library_lists.c", installed, tmp_path)
+    cluster = make_cluster()
+    cluster.start()
+    cluster.wait_healthy()
+    (tmp_path / "data").write_bytes(random.Random(1).randbytes(3000000))
+    done = run(program, env=cluster.environment(**more), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    *said, row = done.stdout.splitlines()
+    assert said == ["kept bytes", "kept a file", "used values", "listed jobs", "ran tasks again", "forgot jobs"]
+    keys = cluster.json("quota")["keys"]
+    assert [row] == [" ".join(str(value) for value in key.values()) for key in keys]
 
 
 def test_the_header_is_cxx_too(tmp_path, installed):
