@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -79,6 +80,15 @@ void request_extend(struct request *request, uint64_t us)
     struct line *line = line_of(request->connection);
     if (line)
         line->deadline_us = us == UINT64_MAX ? us : request->http->now_us + us;
+}
+
+/* libmicrohttpd does not look at a suspended connection. What the client sent beyond its request is
+ * not read, and does not hide its end. */
+bool request_is_left(const struct request *request)
+{
+    const struct line *line = line_of(request->connection);
+    struct pollfd end = {.fd = line ? line->fd : -1, .events = POLLRDHUP};
+    return line && poll(&end, 1, 0) == 1;
 }
 
 /* --- requests --- */

@@ -190,23 +190,14 @@ def test_a_long_output_comes_whole_and_a_reader_that_goes_ends_it(cluster, web):
     status, body, _ = web.ask("GET", f"/api/jobs/{job}/output")
     assert status == 200 and body.split() == [b"%d" % n for n in range(1, 1_100_001)]
 
-    def delegates():
-        return [pid for pid in os.listdir("/proc") if pid.isdigit() and parent(pid) == web.process.pid]
     held = [web.hold(f"/api/jobs/{job}/output") for _ in range(DELEGATES_MAX)]
-    wait_for(lambda: len(delegates()) == DELEGATES_MAX)
+    wait_for(lambda: len(web.delegates()) == DELEGATES_MAX)
     assert web.ask("GET", f"/api/jobs/{job}/tasks")[0] == 503
     assert web.get("/api/status")["coordinator"], "nobody is held up"
     for connection in held:
         connection.close()
-    wait_for(lambda: not delegates(), 40, "they end with their readers")
+    wait_for(lambda: not web.delegates(), 40, "they end with their readers")
     assert web.ask("GET", f"/api/jobs/{job}/tasks")[0] == 200
-
-
-def parent(pid):
-    try:
-        return int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
-    except OSError:
-        return 0
 
 
 def fsyncs(figure, node, told):
