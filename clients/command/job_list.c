@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/ask/job_row.h"
 #include "clients/ask/digits.h"
 #include "clients/ask/rows.h"
 #include "clients/command/commands.h"
@@ -27,15 +28,6 @@ const struct option_spec job_list_options[] = {
     TABLE_LIMIT(options.limit, "newest"),
     TABLE_WIDE(options.wide),
     {0}};
-
-static bool state_is_known(void)
-{
-    static const char *const states[] = {"queued", "running", "done", "failed", "cancelled"};
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (!options.state || !strcmp(options.state, states[i]))
-            return true;
-    return false;
-}
 
 /* A job of commands by its command, if this key may see it. */
 static void add_label(struct cli *cli, const struct wire_job_row *row, struct text *out)
@@ -181,7 +173,7 @@ int job_list_run(struct cli *cli, int n_words, char **words)
     char why[TEXT_MAX / 4];
     struct wanted wanted = {0};
     struct rows rows = {0};
-    if (!state_is_known())
+    if (options.state && !job_state_is_known(options.state))
         return cli_fail(
             EXIT_USAGE,
             "--state: '%s' is not allowed; it takes queued, running, done, failed or cancelled",

@@ -35,7 +35,6 @@ struct request {
     job_id_t job; /* of the path */
     char *body;   /* with a zero after it */
     size_t body_len;
-    bool too_big;
 
     struct MHD_Response *response; /* the answer, once there is one */
     unsigned status;
