@@ -15,6 +15,17 @@ count=$(echo "$hosts" | wc -l)
 first=$(echo "$hosts" | head -n 1)
 unset CONCLAVE_LOCAL CONCLAVE_SHARED # not options of the programs
 
+command='' nodes='' broker=''
+finish() {
+    # shellcheck disable=SC2086  # those that were started
+    kill $command $nodes $broker 2>/dev/null || true
+    wait || true
+    [ -z "$nodes" ] || srun --ntasks="$count" --ntasks-per-node=1 rm -rf "$CONCLAVE_STORE" || true
+    rm -rf "$shared"
+}
+trap finish EXIT
+trap 'exit 143' TERM INT
+
 umask 077
 conclave keys init --dir "$shared" --nodes "$count" --broker "tcp://$first:$port" >&2
 common=(--port "$port" --nodes "$count" --bind 0.0.0.0 --peers "$(echo "$hosts" | paste -sd, -)")
@@ -28,14 +39,6 @@ srun --ntasks="$count" --ntasks-per-node=1 bash -c '
     exec conclave-node --id $id --dir "$CONCLAVE_STORE/node$id" --access "$shared/keys/node$id.json" "$@" 2>"$shared/node$id.log"
 ' node "$shared" "${common[@]}" &
 nodes=$!
-finish() {
-    kill "$nodes" "$broker" 2>/dev/null || true
-    wait || true
-    srun --ntasks="$count" --ntasks-per-node=1 rm -rf "$CONCLAVE_STORE" || true
-    rm -rf "$shared"
-}
-trap finish EXIT
-trap 'exit 143' TERM INT
 
 export CONCLAVE_ACCESS=$shared/access.json
 end=$((SECONDS + 60))
@@ -43,4 +46,7 @@ until conclave check --quorum >&2; do
     [ $SECONDS -lt $end ] || { tail -n 5 "$shared"/*.log >&2; exit 3; }
     sleep 1
 done
-"$@"
+# Beside us: a signal, such as of scancel or of the time limit, is acted on at once, and does not wait for its end.
+"$@" <&0 &
+command=$!
+wait "$command"

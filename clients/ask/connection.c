@@ -1,11 +1,25 @@
 #include "clients/ask/connection.h"
 
+#include <unistd.h>
+
 #include "clients/ask/interrupt.h"
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 
+/* After fork() ZeroMQ's threads are in the other process, and whoever waits for them waits for
+ * ever: what is there is left alone, and made anew when it is needed. */
+static void leave_the_parents(struct conclave *connection)
+{
+    if (connection->process != getpid()) {
+        connection->client = NULL;
+        connection->context = NULL;
+    }
+    connection->process = getpid();
+}
+
 void *connection_context(struct conclave *connection)
 {
+    leave_the_parents(connection);
     if (!connection->context)
         connection->context = connection->make_context();
     return connection->context;
@@ -48,6 +62,7 @@ static void find_entry(struct conclave *connection)
 
 struct client *connection_client(struct conclave *connection)
 {
+    leave_the_parents(connection);
     if (!connection->client) {
         find_entry(connection);
         connection->client =
@@ -60,6 +75,7 @@ struct client *connection_client(struct conclave *connection)
 
 void connection_forget_key(struct conclave *connection)
 {
+    leave_the_parents(connection);
     client_destroy(&connection->client);
     entry_clear(&connection->entry);
 }

@@ -4,6 +4,8 @@
 #ifndef CONCLAVE_CLIENTS_CONNECTION_H
 #define CONCLAVE_CLIENTS_CONNECTION_H
 
+#include <sys/types.h>
+
 #include "clients/ask/client.h"
 #include "shared/base/error.h"
 
@@ -22,6 +24,9 @@ struct conclave {
     struct client *client; /* the client: made when first asked for */
     void *(*make_context)(void);
     void (*end_context)(void *context);
+    pid_t process;  /* whose they are */
+    unsigned users; /* of libconclave: feeds and tasks that were opened of it, and */
+    bool closed;    /* the caller has closed it: the last of them ends it */
 
     struct text reason; /* of the last failure */
     bool unanswered;    /* it came without an answer: what was asked for may have taken effect */

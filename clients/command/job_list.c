@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "clients/ask/digits.h"
-#include "clients/ask/rows.h"
+#include "clients/ask/job_row.h"
 #include "clients/ask/jobspec.h"
+#include "clients/ask/rows.h"
 #include "clients/command/commands.h"
 #include "clients/library/jobs.h"
 #include "clients/map/map_label.h"
@@ -155,7 +156,7 @@ int job_list_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX / 4];
     struct listing listing = {0};
-    if (options.state && !library_is_state(options.state))
+    if (options.state && !job_state_is_known(options.state))
         return cli_fail(
             EXIT_USAGE,
             "--state: '%s' is not allowed; it takes queued, running, done, failed or cancelled",

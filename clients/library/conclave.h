@@ -14,8 +14,9 @@
  * Every function that returns int returns CONCLAVE_OK or an error, and then one line for people is
  * in conclave_reason(). A connection, with the tasks and the feed that were opened of it, belongs
  * to one thread at a time; several connections do not know of each other. Texts that go in are
- * borrowed until the call returns. Times are in microseconds. When memory is exhausted the process
- * ends, as the programs of Conclave do. */
+ * borrowed until the call returns. Times are in microseconds. After fork() the new process may use
+ * a connection, which connects anew, and close it; it must not touch the parent's tasks and feeds.
+ * When memory is exhausted the process ends, as the programs of Conclave do. */
 #ifndef CONCLAVE_H
 #define CONCLAVE_H
 
@@ -76,7 +77,8 @@ struct conclave_options {
  * wrong with them is told by the first call. */
 CONCLAVE_API struct conclave *conclave_open(const struct conclave_options *options);
 
-/* Ends it with all that belongs to it, and nulls the pointer. Accepts NULL. */
+/* Ends it, and nulls the pointer. Accepts NULL. Tasks and feeds that were opened of it may be used
+ * on, and it lasts until they are closed, too. */
 CONCLAVE_API void conclave_close(struct conclave **cluster);
 
 /* One line about the last call that returned an error; borrowed until the next call. */
@@ -357,7 +359,7 @@ struct conclave_task {
     uint64_t reserved[8];
 };
 
-/* Opens the tasks of a job of commands, finished or not (caller closes, before the connection).
+/* Opens the tasks of a job of commands, finished or not (caller closes).
  * CONCLAVE_USAGE: it has none. `tasks_total` (may be NULL): how many there are. */
 CONCLAVE_API int conclave_tasks_open(struct conclave *cluster, const char *id,
                                      struct conclave_tasks **tasks, uint64_t *tasks_total);
@@ -449,7 +451,7 @@ struct conclave_event {
     uint64_t reserved[8];
 };
 
-/* Subscribes to what the nodes say, from now on (caller closes, before the connection). It may lose
+/* Subscribes to what the nodes say, from now on (caller closes). It may lose
  * messages, and says how many. */
 CONCLAVE_API int conclave_feed_open(struct conclave *cluster, struct conclave_feed **feed);
 

@@ -27,6 +27,7 @@ int conclave_feed_open(struct conclave *cluster, struct conclave_feed **out)
         return code;
     struct conclave_feed *feed = mem_new(1, sizeof *feed);
     feed->cluster = cluster;
+    library_use(cluster);
     subscription_open(&feed->subscription, connection_context(cluster), &cluster->brokers,
                       cluster->entry.access, clock_now_us());
     *out = feed;
@@ -96,5 +97,6 @@ void conclave_feed_close(struct conclave_feed **feed)
     if (!it)
         return;
     subscription_close(&it->subscription);
+    library_let_go(it->cluster);
     free(it);
 }

@@ -216,6 +216,24 @@ static bool tell(void *context, const struct wire_job_row *row)
     return !watching->watch(watching->context, &job);
 }
 
+/* Its time was too short for an answer: it is told how the job stands all the same, so that who
+ * does not wait at all, and looks again and again, sees its end. */
+static int look_once(struct conclave *cluster, job_id_t id, struct conclave_job *job)
+{
+    struct message *reply = NULL;
+    int code = library_get(cluster, id, false, &reply);
+    if (code)
+        return code;
+    const struct wire_job_row *row = &reply->as.job.jobs.at[0];
+    library_job(row, job);
+    if (job_is_finished(row))
+        code = result_state(cluster, row);
+    else
+        code = connection_fail(cluster, EXIT_TIMEOUT, "job %s continues", job->id);
+    message_drop(&reply);
+    return code;
+}
+
 static int wait_for(struct conclave *cluster, const char *id, uint64_t timeout_us,
                     const struct library_watch *watch, struct conclave_job *job)
 {
@@ -229,6 +247,8 @@ static int wait_for(struct conclave *cluster, const char *id, uint64_t timeout_u
         code = settle(cluster, submission, watch, job);
     if (!code)
         code = result_state(cluster, submission_row(submission));
+    else if (code == EXIT_TIMEOUT && !job->id[0])
+        code = look_once(cluster, submission->job, job);
     message_drop(&submission->last);
     free(submission);
     return code;

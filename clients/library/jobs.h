@@ -7,9 +7,6 @@
 #include "clients/library/library.h"
 #include "clients/map/task_choice.h"
 
-/* True for "queued", "running", "done", "failed" and "cancelled". */
-bool library_is_state(const char *word);
-
 /* Hands each job that the key may see to `take`, in the order of their ids, until that returns
  * false; the row is the answer's, which a reference keeps. `state`: only those that are in it;
  * NULL: all. */

@@ -2,21 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/ask/job_row.h"
 #include "clients/ask/rows.h"
 #include "clients/library/jobs.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
 
 /* --- lists --- */
-
-bool library_is_state(const char *word)
-{
-    static const char *const states[] = {"queued", "running", "done", "failed", "cancelled"};
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (!strcmp(word, states[i]))
-            return true;
-    return false;
-}
 
 /* Sets *after to where the next page begins. False: these are not the jobs after that one, or they
  * lead nowhere, which could have us ask for ever. */
@@ -91,7 +83,7 @@ int conclave_jobs_each(struct conclave *cluster, const struct conclave_jobs *giv
     struct rows rows = {0};
     if (given)
         memcpy(&which, given, given->size < sizeof which ? given->size : sizeof which);
-    if (which.state && !library_is_state(which.state))
+    if (which.state && !job_state_is_known(which.state))
         return connection_fail(cluster, EXIT_USAGE,
                                "'%s' is not a state: queued, running, done, failed or cancelled",
                                text_escape(shown, sizeof shown, slice_of(which.state)));

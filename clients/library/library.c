@@ -86,17 +86,35 @@ struct conclave *conclave_open(const struct conclave_options *options)
     return cluster;
 }
 
-void conclave_close(struct conclave **cluster)
+static void end(struct conclave *cluster)
 {
-    struct library *library = (struct library *)*cluster;
-    *cluster = NULL;
-    if (!library)
-        return;
+    struct library *library = (struct library *)cluster;
     connection_close(&library->connection);
     free(library->access);
     free(library->dir);
     free(library->brokers);
     free(library);
+}
+
+void conclave_close(struct conclave **cluster)
+{
+    struct conclave *it = *cluster;
+    *cluster = NULL;
+    if (it)
+        it->closed = true;
+    if (it && !it->users)
+        end(it);
+}
+
+void library_use(struct conclave *cluster)
+{
+    cluster->users++;
+}
+
+void library_let_go(struct conclave *cluster)
+{
+    if (--cluster->users == 0 && cluster->closed)
+        end(cluster);
 }
 
 const char *conclave_reason(const struct conclave *cluster)

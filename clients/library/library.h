@@ -13,6 +13,11 @@ struct library {
     char *access, *dir, *brokers; /* owned; NULL: none */
 };
 
+/* What is opened of a connection keeps it: it ends when all of it is closed, whatever is closed
+ * first. ZeroMQ would wait for the sockets of the others for ever. */
+void library_use(struct conclave *cluster);
+void library_let_go(struct conclave *cluster);
+
 /* Writes the key that was given, or a new one when it is NULL. A code and the reason for a bad one.
  */
 int library_key(struct conclave *cluster, const char *given, char at[JOB_KEY_TEXT_MAX]);

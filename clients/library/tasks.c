@@ -12,6 +12,9 @@
 _Static_assert(CONCLAVE_STDOUT == (int)TASK_STDOUT && CONCLAVE_STDERR == (int)TASK_STDERR,
                "streams have the same numbers");
 
+/* Who does not wait at all looks at least: within this an answer comes. */
+#define LOOK_US (200 * MS_US)
+
 struct conclave_tasks {
     struct conclave *connection; /* borrowed */
     struct task_cluster *cluster;
@@ -34,6 +37,7 @@ int conclave_tasks_open(struct conclave *cluster, const char *id, struct conclav
         task_cluster_destroy(&opened);
         return code;
     }
+    library_use(cluster);
     *out = mem_new(1, sizeof **out);
     **out = (struct conclave_tasks){cluster, opened, task_cluster_source(opened)};
     if (total)
@@ -82,6 +86,8 @@ int conclave_tasks_next(struct conclave_tasks *tasks, uint64_t timeout_us,
     struct task_view view;
     struct text why = {0};
     *out = (struct conclave_task){.exit = -1};
+    if (wait_us < LOOK_US)
+        wait_us = LOOK_US;
     task_cluster_set_deadline(tasks->cluster, clock_now_us() + wait_us);
     int error;
     while ((error = source->ended(source->context, &view, &why)) == ERR_NOT_FOUND) {
@@ -159,5 +165,6 @@ void conclave_tasks_close(struct conclave_tasks **tasks)
     if (!it)
         return;
     task_cluster_destroy(&it->cluster);
+    library_let_go(it->connection);
     free(it);
 }

@@ -1,16 +1,18 @@
 #include "clients/show/keyboard.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
 #define SCREEN_END   "\033[?25h\033[?1049l"
 
-static struct termios before;
+static struct termios before, raw;
 static bool open, has_keys, ended;
 static volatile sig_atomic_t resized;
 
@@ -20,19 +22,69 @@ static void on_resize(int number)
     resized = 1;
 }
 
+/* --- signals: only calls that a handler may make --- */
+
+static void say(const char *text)
+{
+    ssize_t written = write(STDOUT_FILENO, text, strlen(text));
+    (void)written; /* the terminal is gone: nobody looks */
+}
+
+static void give_back(void)
+{
+    say(SCREEN_END);
+    if (has_keys)
+        tcsetattr(STDIN_FILENO, TCSANOW, &before);
+}
+
+/* Ctrl-Z: whoever looks at the terminal meanwhile finds it as it was. */
+static void on_stop(int number)
+{
+    int saved = errno;
+    (void)number;
+    give_back();
+    raise(SIGSTOP);
+    if (has_keys)
+        tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    say(SCREEN_BEGIN);
+    resized = 1;
+    errno = saved;
+}
+
+static void on_end(int number)
+{
+    give_back();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void watch_signals(void)
+{
+    /* A terminal that is slow is written to when it changes its size: that is no failed write. */
+    const struct {
+        int number;
+        void (*handler)(int number);
+    } signals[] = {{SIGWINCH, on_resize}, {SIGTSTP, on_stop}, {SIGHUP, on_end}, {SIGQUIT, on_end}};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction action = {.sa_handler = signals[i].handler, .sa_flags = SA_RESTART}, old;
+        sigaction(signals[i].number, &action, &old);
+        if (old.sa_handler == SIG_IGN) /* nohup, or a shell without jobs */
+            sigaction(signals[i].number, &old, NULL);
+    }
+}
+
 void keyboard_open(void)
 {
     static bool registered;
     has_keys = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &before);
     if (has_keys) {
-        struct termios now = before;
-        now.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-        now.c_cc[VMIN] = 0;
-        now.c_cc[VTIME] = 0;
-        tcsetattr(STDIN_FILENO, TCSANOW, &now);
+        raw = before;
+        raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        raw.c_cc[VMIN] = 0;
+        raw.c_cc[VTIME] = 0;
+        tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     }
-    struct sigaction action = {.sa_handler = on_resize};
-    sigaction(SIGWINCH, &action, NULL);
+    watch_signals();
     fputs(SCREEN_BEGIN, stdout);
     fflush(stdout);
     open = true;
@@ -46,6 +98,7 @@ void keyboard_close(void)
     if (!open)
         return;
     open = false;
+    signal(SIGTSTP, SIG_DFL);
     fputs(SCREEN_END, stdout);
     fflush(stdout);
     if (has_keys)

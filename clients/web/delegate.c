@@ -13,8 +13,6 @@
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
 
-#define CLUSTER_TIMEOUT "8s" /* of its calls, as WEB_CALL_US */
-
 /* A few lines of JSON, the longest of which quotes one of TEXT_MAX. */
 #define ERRORS_BYTES 4096
 
@@ -24,11 +22,11 @@ struct delegate {
     int in[DELEGATE_FILES], out, err; /* -1: closed, or none */
     const char *type;
     unsigned status;
-    uint64_t deadline_us;
     char *bytes; /* of stdout, not sent yet */
     size_t len;
     char errors[ERRORS_BYTES]; /* the beginning of stderr, with a zero after it */
     size_t errors_len;
+    bool left;          /* by its client: it was killed */
     bool ended, failed; /* nothing more comes; and it did not end well */
     struct delegate *next, **at;
 };
@@ -71,7 +69,6 @@ static void add_connection(struct child *child, const struct web *web)
         text_add(&brokers, "%s%s", i ? "," : "", address_text(&connection->brokers.at[i], at));
     child_add(child, "conclave");
     child_add(child, "--json");
-    child_add(child, "--timeout=" CLUSTER_TIMEOUT);
     child_add(child, "--broker=%s", brokers.at);
     if (connection->entry.path[0])
         child_add(child, "--access=%s", connection->entry.path);
@@ -129,7 +126,6 @@ void delegate_start(struct request *request, unsigned status, const char *type)
         return; /* what it should read is not there */
     delegate->status = status;
     delegate->type = type;
-    delegate->deadline_us = clock_now_us() + WEB_DELEGATE_US;
     bool good = !child_find("conclave", delegate->child.program) && !pipe2(out, O_CLOEXEC) &&
                 !pipe2(err, O_CLOEXEC) && !fcntl(out[0], F_SETFL, O_NONBLOCK) &&
                 !fcntl(err[0], F_SETFL, O_NONBLOCK);
@@ -163,6 +159,7 @@ static ssize_t read_delegate(void *context, uint64_t at, char *out, size_t room)
         return 0;
     }
     size_t len = delegate->len < room ? delegate->len : room;
+    request_extend(request, WEB_ANSWER_US); /* of each part */
     memcpy(out, delegate->bytes, len);
     delegate->len -= len;
     memmove(delegate->bytes, delegate->bytes + len, delegate->len);
@@ -172,7 +169,9 @@ static ssize_t read_delegate(void *context, uint64_t at, char *out, size_t room)
 /* What it said of why it failed: the error among the lines of JSON on its stderr. */
 static void tell_error(struct request *request, const struct delegate *delegate, int exit_code)
 {
-    const char *code = "failed", *message = "the command ended, or was ended, without any output";
+    const char *code = "failed",
+               *message = delegate->left ? "the client closed its side before the answer was there"
+                                         : "the command ended, or was ended, without any output";
     json_t *line = NULL, *error = NULL;
     for (const char *at = delegate->errors; *at && !error;) {
         size_t len = strcspn(at, "\n");
@@ -246,7 +245,8 @@ static void take_errors(struct delegate *delegate)
         close_fd(&delegate->err);
 }
 
-static void turn(struct delegate *delegate, uint64_t now_us)
+/* Time counts while the client has something to take; the command works as long as it likes. */
+static void turn(struct delegate *delegate)
 {
     struct request *request = delegate->request;
     int status;
@@ -254,12 +254,14 @@ static void turn(struct delegate *delegate, uint64_t now_us)
         return;
     take_errors(delegate);
     if (take_output(delegate)) {
-        delegate->deadline_us = now_us + WEB_DELEGATE_US;
         if (!request->response)
             begin_answer(delegate);
-        request_extend(request, WEB_ANSWER_US);
         request_resume(request);
-    } else if (now_us >= delegate->deadline_us && delegate->len < WEB_DELEGATE_BYTES) {
+    } else if (!delegate->len) {
+        request_extend(request, WEB_ANSWER_US);
+    }
+    if (!delegate->left && request_is_left(request)) {
+        delegate->left = true;
         kill(delegate->child.pid, SIGKILL);
     }
     if (delegate->out < 0 && delegate->err < 0 &&
@@ -267,8 +269,8 @@ static void turn(struct delegate *delegate, uint64_t now_us)
         end(delegate, status);
 }
 
-void delegates_turn(struct web *web, uint64_t now_us)
+void delegates_turn(struct web *web)
 {
     for (struct delegate *delegate = web->delegates; delegate; delegate = delegate->next)
-        turn(delegate, now_us);
+        turn(delegate);
 }

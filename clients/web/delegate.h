@@ -5,8 +5,9 @@
  *   delegate_begin() ... child_add() ... delegate_start() --first bytes--> the answer begins
  *                                                \--an end without any--> the answer, or its error
  *
- * A reader that goes away ends it, and so does WEB_DELEGATE_US without a word. Of what comes from
- * outside only numbers and names that were checked become arguments. */
+ * It has no time limit of its own: how long it works, and how long its answer takes to be read, is
+ * unknown here; where no coordinator serves, it says so itself. A client that goes away ends it. Of
+ * what comes from outside only numbers and names that were checked become arguments. */
 #ifndef CONCLAVE_CLIENTS_DELEGATE_H
 #define CONCLAVE_CLIENTS_DELEGATE_H
 
@@ -33,6 +34,6 @@ void delegate_start(struct request *request, unsigned status, const char *type);
 
 /* For the loop: what to wait for, and what has come. */
 int delegates_items(const struct web *web, zmq_pollitem_t items[]);
-void delegates_turn(struct web *web, uint64_t now_us);
+void delegates_turn(struct web *web);
 
 #endif

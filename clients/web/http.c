@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -79,6 +80,15 @@ void request_extend(struct request *request, uint64_t us)
     struct line *line = line_of(request->connection);
     if (line)
         line->deadline_us = us == UINT64_MAX ? us : request->http->now_us + us;
+}
+
+/* libmicrohttpd does not look at a suspended connection. What the client sent beyond its request is
+ * not read, and does not hide its end. */
+bool request_is_left(const struct request *request)
+{
+    const struct line *line = line_of(request->connection);
+    struct pollfd end = {.fd = line ? line->fd : -1, .events = POLLRDHUP};
+    return line && poll(&end, 1, 0) == 1;
 }
 
 /* --- requests --- */
@@ -210,10 +220,11 @@ static enum MHD_Result answer(struct request *request)
     return MHD_queue_response(request->connection, request->status, request->response);
 }
 
-/* The body is bounded before any of it is read. */
+/* The body of what changes something is bounded before any of it is read; others have none that
+ * anybody wants. */
 static void take_bytes(struct request *request, const char *at, size_t len)
 {
-    if (request->body_len + len > WEB_BODY_BYTES)
+    if (request->route->need != GUARD_CHANGE || request->body_len + len > WEB_BODY_BYTES)
         return;
     request->body = mem_grow(request->body, request->body_len + len + 1, 1);
     memcpy(request->body + request->body_len, at, len);
@@ -388,6 +399,15 @@ bool request_failed(struct request *request, const struct client_call *call,
 
 /* --- the server --- */
 
+/* A zero byte would end a text for us, and the rest of it go unseen: such a text stays as it came,
+ * and is the name of nothing. */
+static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context;
+    (void)connection;
+    return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
 static void ignore_log(void *context, const char *format, va_list args)
 {
     (void)context;
@@ -437,7 +457,8 @@ int http_start(struct http **out, struct web *web, const struct guard *guard, co
                          (size_t)WEB_CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
                          (unsigned)WEB_IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
                          http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-                         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+                         MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_STRICT_FOR_CLIENT,
+                         1, MHD_OPTION_END);
     if (!http->daemon) {
         text_add(why, "cannot listen at %s port %u: %s", address, port,
                  errno ? strerror(errno) : "libmicrohttpd does not say why");

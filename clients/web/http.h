@@ -35,7 +35,6 @@ struct request {
     job_id_t job; /* of the path */
     char *body;   /* with a zero after it */
     size_t body_len;
-    bool too_big;
 
     struct MHD_Response *response; /* the answer, once there is one */
     unsigned status;
@@ -98,6 +97,9 @@ void request_resume(struct request *request);
 
 /* From now on it has so long again. UINT64_MAX: no end. */
 void request_extend(struct request *request, uint64_t us);
+
+/* Whether the client has closed its side: it sends nothing more, and mostly has gone. */
+bool request_is_left(const struct request *request);
 
 /* What an exit code of the command line is in HTTP. */
 unsigned request_status_of(int exit_code);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients/ask/job_row.h"
 #include "clients/show/losses.h"
 #include "clients/show/render.h"
 #include "clients/show/timing.h"
@@ -112,12 +113,14 @@ static void take_page(struct waiter *waiter, struct client_call *call)
 void jobs_list(struct request *request)
 {
     const char *after = request_parameter(request, "after"),
-               *limit = request_parameter(request, "limit");
+               *limit = request_parameter(request, "limit"),
+               *state = request_parameter(request, "state");
     uint64_t after_id = 0, most = WEB_JOBS_MAX;
     if ((after && parse_job_id(slice_of(after), &after_id)) ||
-        (limit && (parse_u64(slice_of(limit), WEB_JOBS_MAX, &most) || !most))) {
+        (limit && (parse_u64(slice_of(limit), WEB_JOBS_MAX, &most) || !most)) ||
+        (state && !job_state_is_known(state))) {
         request_error(request, MHD_HTTP_BAD_REQUEST, "malformed", EXIT_USAGE,
-                      "after takes a job's id, limit 1 to %d", WEB_JOBS_MAX);
+                      "after takes a job's id, state that of a job, limit 1 to %d", WEB_JOBS_MAX);
         return;
     }
     if (request->web->lists == WEB_LISTS_MAX) {
@@ -126,8 +129,7 @@ void jobs_list(struct request *request)
         return;
     }
     struct list *list = mem_new(1, sizeof *list);
-    *list = (struct list){request->web, json_array(), request_parameter(request, "state"),
-                          after_id,     most,         0};
+    *list = (struct list){request->web, json_array(), state, after_id, most, 0};
     request->web->lists++;
     request->own = list;
     request->own_free = list_free;

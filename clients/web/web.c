@@ -50,7 +50,7 @@ static void turn(struct web *web)
     work(cli_client(web->cli), now_us);
     for (size_t i = 0; i < web->look.n_brokers; i++)
         work(web->look.brokers[i].client, now_us);
-    delegates_turn(web, now_us);
+    delegates_turn(web);
     events_turn(&web->events, now_us);
     http_turn(web->http, now_us);
     look_turn(&web->look, now_us);

@@ -39,10 +39,6 @@
 /* Commands of this program that make an answer, at a time: each is a process with some 20 MiB. */
 #define WEB_DELEGATES_MAX 4
 
-/* Within so long a command must say something, or it is ended: details of a million tasks are read
- * from the cluster in a few seconds. */
-#define WEB_DELEGATE_US (30 * SECOND_US)
-
 /* Of what a command says, as much waits for the reader. */
 #define WEB_DELEGATE_BYTES (64 * 1024)
 

@@ -446,10 +446,11 @@ class Cluster:
                               env=environment, cwd=cwd or self.dir, check=False)
 
     def start_conclave(self, *arguments, **more):
-        """Starts the command line; its end is the caller's, or that of the test."""
+        """Starts the command line; its end is the caller's, or that of the test. `env` is added."""
+        env = {**self.environment(), **more.pop("env", {})}
         client = subprocess.Popen([str(BIN / "conclave"), *map(str, arguments)],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, text=True, env=self.environment(),
+                                  stderr=subprocess.PIPE, text=True, env=env,
                                   cwd=self.dir, **more)
         self.clients.append(client)
         return client

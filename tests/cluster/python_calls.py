@@ -2,6 +2,8 @@
 import os
 import pathlib
 import signal
+import sys
+import threading
 import time
 
 
@@ -73,3 +75,47 @@ class Kept:
 
 def stop():
     raise StopIteration("in a call")
+
+
+class Outcome:
+    """What is unpickled as something else: (function, arguments)."""
+
+    def __init__(self, function, *arguments):
+        self.outcome = function, arguments
+
+    def __reduce__(self):
+        return self.outcome
+
+
+class Stubborn(Exception):
+    def __setattr__(self, name, value):
+        raise TypeError("it has no attributes")
+
+
+class NoException(Exception):
+    def __reduce__(self):
+        return str, ("a text",)
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def strange_outcome(what):
+    if what == "exits":
+        return Outcome(sys.exit, 3)
+    if what == "interrupts":
+        return Outcome(interrupt)
+    raise Stubborn("as it came") if what == "stubborn" else NoException()
+
+
+class Speechless:
+    def __repr__(self):
+        raise ValueError("it has no words")
+
+    def __reduce__(self):
+        raise TypeError("it stays here")
+
+
+def unpicklable(what):
+    return Speechless() if what == "speechless" else [threading.Lock(), *range(1_000_000)]

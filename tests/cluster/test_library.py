@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from harness import BIN, ROOT, SANITIZED, clean_environment
+from lying import WRONG, start_liar  # noqa: F401  pylint: disable=unused-import
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the library is linked with the programs' sanitizers")
 EXAMPLES = ROOT / "clients/library/example"
@@ -43,7 +44,7 @@ def build(source, installed, directory, static=False):
         words = [word if word != "-lconclave" else "-l:libconclave.a" for word in flags("--cflags", "--libs", "--static")]
     else:
         words = flags("--cflags", "--libs")
-    done = run("cc", "-Wall", "-Wextra", "-Werror", "-std=c99", source, "-o", program, *words)
+    done = run("cc", "-Wall", "-Wextra", "-Werror", "-std=c99", source, "-o", program, *words, "-pthread")
     assert done.returncode == 0, done.stderr
     return program, {} if static else {"LD_LIBRARY_PATH": str(root / "lib")}
 
@@ -100,6 +101,23 @@ def test_values_lists_and_quotas(make_cluster, installed, tmp_path):
     assert said == ["kept bytes", "kept a file", "used values", "listed jobs", "ran tasks again", "forgot jobs"]
     keys = cluster.json("quota")["keys"]
     assert [row] == [" ".join(str(value) for value in key.values()) for key in keys]
+
+
+def test_what_is_not_usual(cluster, installed, tmp_path):
+    """A connection that was closed before its feed waited for ever, and so did a child after fork() and who looked without waiting."""
+    program, more = build(ROOT / "tests/cluster/library_trouble.c", installed, tmp_path)
+    cluster.wait_healthy()
+    done = run(program, env=cluster.environment(**more))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "all is well\n", "")
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_a_broker_that_lies_is_survived(installed, tmp_path, liar, number):
+    address, answers = liar
+    answers[:] = [WRONG[number]]
+    program, more = build(ROOT / "tests/cluster/library_trouble.c", installed, tmp_path)
+    done = run(program, "liar", env=clean_environment(CONCLAVE_INSECURE="1", CONCLAVE_BROKER=address, **more))
+    assert done.returncode == 0 and done.stdout.endswith(" errors\n") and not done.stderr, (done.returncode, done.stderr)
 
 
 def test_the_header_is_cxx_too(tmp_path, installed):

@@ -396,7 +396,8 @@ def test_top_opens_the_chosen_job_and_shows_new_ones(top, furnished):
     top.key("q")
     top.wait(lambda lines: lines[-1].startswith("q quit"), what="the lists again")
     top.key("q")
-    top.wait(lambda lines: "ENDED-0" in lines and any("conclave monitor --top" in line for line in lines), what="the screen of before")
+    top.wait(lambda lines: any(line.endswith("ENDED-0") for line in lines) and
+             any("conclave monitor --top" in line for line in lines), what="the screen of before")
 
 
 def test_top_has_colours_on_a_terminal_that_obeys_alone(top):

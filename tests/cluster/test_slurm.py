@@ -2,6 +2,7 @@
 import pathlib
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -27,11 +28,19 @@ def a_slurm(tmp_path):
         PATH=f"{DOUBLES}:{harness.BIN}:/usr/bin:/bin", SLURM_JOB_ID="17", SLURM_JOB_NODELIST="x", CONCLAVE_PORT=str(ports.base),
         CONCLAVE_SHARED=str(tmp_path / "shared"), CONCLAVE_LOCAL=str(tmp_path / "local"))
 
-    def run(*command):
-        done = subprocess.run(["bash", str(SCRIPT), *command], env=environment, capture_output=True, text=True, check=False,
-                              timeout=harness.seconds(60), cwd=tmp_path)
+    def run(*command, meanwhile=None, given=""):
+        """`meanwhile` gets the process, which writes to a file, once the command has written something."""
+        with open(tmp_path / "out", "w+", encoding="utf-8") as out, open(tmp_path / "errors", "w+", encoding="utf-8") as errors:
+            with subprocess.Popen(["bash", str(SCRIPT), *command], env=environment, stdin=subprocess.PIPE, stdout=out, stderr=errors,
+                                  text=True, cwd=tmp_path) as process:
+                process.stdin.write(given)
+                process.stdin.close()
+                if meanwhile:
+                    harness.wait_for((tmp_path / "out").read_text, 60, "the command has begun")
+                    meanwhile(process)
+                process.wait(harness.seconds(60))
         left = [it for directory in ("local", "shared") for it in (tmp_path / directory).iterdir()]
-        return done.returncode, done.stdout, done.stderr, left
+        return process.returncode, (tmp_path / "out").read_text(), (tmp_path / "errors").read_text(), left
     yield run
     ports.release()
 
@@ -46,3 +55,29 @@ def test_its_end_is_the_commands_end(slurm):
     code, _, errors, left = slurm("sh", "-c", "conclave status >&2; exit 9")
     assert code == 9 and "3 of 3" in errors and not left, errors
     assert slurm()[0] != 0 and "usage" in slurm()[2]
+
+
+def test_a_signal_ends_the_command_and_leaves_nothing(slurm):
+    """It was acted on when the command had ended by itself: Slurm kills after half a minute, and keys and data stayed."""
+    began = []
+
+    def end(process):
+        began.append(time.monotonic())
+        process.terminate()
+    code, out, errors, left = slurm("sh", "-c", "echo begun; exec sleep 50", meanwhile=end)
+    assert (code, out) == (143, "begun\n") and not left, errors
+    assert time.monotonic() - began[0] < harness.seconds(20)
+
+
+def test_keys_of_a_cluster_that_did_not_start_do_not_stay(slurm, tmp_path):
+    """A second try of the same job (a requeue) finds them, and keys that exist are not made again."""
+    (tmp_path / "shared/conclave-17").mkdir()
+    (tmp_path / "shared/conclave-17/cluster.json").write_text("left by a job that was killed", encoding="ascii")
+    (tmp_path / "shared/conclave-17/access.json").write_text("{}", encoding="ascii")
+    code, _, errors, left = slurm("true")
+    assert code != 0 and not left, errors
+    assert slurm("true")[0] == 0
+
+
+def test_the_command_reads_what_the_script_is_given(slurm):
+    assert slurm("cat", given="some input\n")[:2] == (0, "some input\n")

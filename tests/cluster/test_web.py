@@ -190,23 +190,14 @@ def test_a_long_output_comes_whole_and_a_reader_that_goes_ends_it(cluster, web):
     status, body, _ = web.ask("GET", f"/api/jobs/{job}/output")
     assert status == 200 and body.split() == [b"%d" % n for n in range(1, 1_100_001)]
 
-    def delegates():
-        return [pid for pid in os.listdir("/proc") if pid.isdigit() and parent(pid) == web.process.pid]
     held = [web.hold(f"/api/jobs/{job}/output") for _ in range(DELEGATES_MAX)]
-    wait_for(lambda: len(delegates()) == DELEGATES_MAX)
+    wait_for(lambda: len(web.delegates()) == DELEGATES_MAX)
     assert web.ask("GET", f"/api/jobs/{job}/tasks")[0] == 503
     assert web.get("/api/status")["coordinator"], "nobody is held up"
     for connection in held:
         connection.close()
-    wait_for(lambda: not delegates(), 40, "they end with their readers")
+    wait_for(lambda: not web.delegates(), 40, "they end with their readers")
     assert web.ask("GET", f"/api/jobs/{job}/tasks")[0] == 200
-
-
-def parent(pid):
-    try:
-        return int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
-    except OSError:
-        return 0
 
 
 def fsyncs(figure, node, told):
@@ -373,7 +364,11 @@ BAD = [("POST", "/api/jobs", b"", 400), ("POST", "/api/jobs", b"{", 400), ("POST
        ("GET", "/api/jobs/x", None, 400), ("GET", "/api/jobs/0-0", None, 400), ("GET", "/api/jobs/1-1/x", None, 404),
        ("GET", "/api/jobs/9-9", None, 404), ("GET", "/api/jobs/9-9/result", None, 404), ("GET", "/../etc/passwd", None, 404),
        ("POST", "/api/jobs/9-9/cancel", None, 404), ("GET", "/api/jobs?limit=0", None, 400),
-       ("GET", "/api/jobs?limit=1001", None, 400), ("GET", "/api/jobs?after=x", None, 400)]
+       ("GET", "/api/jobs?limit=1001", None, 400), ("GET", "/api/jobs?after=x", None, 400),
+       ("GET", "/api/jobs?state=no", None, 400), ("GET", "/api/jobs?state=%ff", None, 400),
+       # What stands behind a zero byte is not passed over.
+       ("GET", "/%00", None, 404), ("GET", "/page.css%00x", None, 404), ("GET", "/api/jobs/1-1%00x", None, 400),
+       ("GET", "/api/jobs?limit=1%00", None, 400), ("GET", "/api/jobs?state=done%00x", None, 400)]
 
 
 @pytest.mark.parametrize("method, path, body, expected", BAD)
@@ -388,6 +383,24 @@ def test_a_body_that_is_too_long_is_refused_before_it_comes(web):
     head = f"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {web.token}\r\nContent-Length: "
     answer = web.raw(f"{head}{BODY_BYTES + 1}\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 413") and str(BODY_BYTES).encode() in answer
+
+
+def test_a_body_that_nobody_wants_is_not_kept(cluster):
+    """Only who shows the token has a body read; with a GET anybody had a MiB of it kept, on every connection."""
+    web = Web(cluster)
+    web.get("/api/status")
+    before = memory(web.process)
+    size = BODY_BYTES - 1000
+    held = []
+    for _ in range(CONNECTIONS_MAX // 2):
+        held.append(socket.create_connection(("127.0.0.1", web.port), timeout=20))
+        held[-1].sendall(f"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * (size - 1))
+    web.get("/api/status")
+    assert memory(web.process) < before + (10 << 20)
+    for connection in held:
+        connection.sendall(b"x")
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        connection.close()
 
 
 def test_bytes_that_are_no_request_are_survived(web):

@@ -1,6 +1,8 @@
 """`conclave web` in tests: the process, requests, the stream of events, and a strict reader of metrics."""
 import http.client
 import json
+import os
+import pathlib
 import re
 import socket
 import threading
@@ -8,13 +10,20 @@ import threading
 from harness import wait_for
 
 
+def parent(pid):
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
+
+
 class Web:
     """A web process of a cluster, on a free port."""
 
-    def __init__(self, cluster, *options, key=None):
+    def __init__(self, cluster, *options, key=None, env=None):
         arguments = ["--access", key] if key else []
         self.process = cluster.start_conclave(*arguments, "web", "--json", "--http-port", 0, "--token-file",
-                                              cluster.dir / "web.token", *options)
+                                              cluster.dir / "web.token", *options, env=env or {})
         self.about = json.loads(self.process.stdout.readline())
         self.port = int(self.about["url"].rsplit(":", 1)[1].strip("/"))
         self.token = (cluster.dir / "web.token").read_text(encoding="ascii").strip()
@@ -45,10 +54,14 @@ class Web:
         status, got, _ = self.ask("POST", path, body, **{"token": self.token} | more)
         return status, json.loads(got)
 
-    def hold(self, path):
+    def delegates(self):
+        """The ids of the commands that make answers."""
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent(pid) == self.process.pid]
+
+    def hold(self, path, room=4096):
         """A connection that asks, and reads nothing of a long answer."""
         connection = socket.create_connection(("127.0.0.1", self.port))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         return connection
 

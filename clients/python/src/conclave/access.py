@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import stat
 from dataclasses import dataclass
 from typing import Any, List, Optional, Sequence, Union
@@ -12,6 +13,8 @@ from .errors import Usage
 
 PORT = 7000
 BROKERS_MAX = 16
+HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%\w+)?|\[[0-9A-Fa-f:.]+(%\w+)?\]", re.ASCII)
+KEY = re.compile(r"[0-9a-zA-Z.:+=^!/*?&<>()\[\]{}@%$#-]{40}")  # of Z85 (ZeroMQ RFC 32)
 Brokers = Union[None, str, Sequence[str]]
 
 
@@ -43,7 +46,7 @@ def parse_brokers(given: Union[str, Sequence[str]]) -> "List[tuple[str, int]]":
         host, colon, port = word[6 * word.startswith("tcp://"):].rpartition(":")
         if not colon or port.endswith("]"):
             host, port = word[6 * word.startswith("tcp://"):], str(PORT)
-        if not host or host.isdigit() or not port.isdigit() or not 0 < int(port) < 65535:
+        if not HOST.fullmatch(host) or host.isdigit() or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65535:
             raise Usage(f"'{word}' is not an address, which looks like tcp://127.0.0.1:7000, HOST:PORT or HOST")
         found.append((host, int(port)))
     if not 0 < len(found) <= BROKERS_MAX:
@@ -59,6 +62,11 @@ def _load(path: pathlib.Path) -> Key:
         file: Any = json.loads(path.read_text(encoding="utf-8"))
         key = Key(file["cluster"], file["public"], file["secret"], file["brokers_public"], file.get("signing_secret"),
                   file["role"], file.get("brokers") or [], str(path))
+        for text in (key.public, key.secret, key.brokers_public, *([key.signing_secret] if key.signing_secret else [])):
+            if not KEY.fullmatch(text):
+                raise ValueError("what should be a key is none")
+        if not all(isinstance(text, str) for text in (key.cluster, key.role, *key.brokers)):
+            raise ValueError("a text is missing")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Usage(f"{path} is no key file: {error}") from error
     if key.role in ("node", "broker"):

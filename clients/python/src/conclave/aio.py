@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from typing import Any, AsyncIterator, Dict, Iterable, List, Optional, Sequence, Union
 
 from . import access as accesses
@@ -73,6 +74,7 @@ class Cluster:
 
     def __init__(self, connection: Connection, timeout: float) -> None:
         self._connection, self.timeout = connection, timeout
+        weakref.finalize(self, connection.close, wait=False).atexit = False
 
     @classmethod
     def connect(cls, brokers: accesses.Brokers = None, *, access: Optional[str] = None,

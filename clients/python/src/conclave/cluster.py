@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 import uuid
+import weakref
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union
 
@@ -134,6 +135,7 @@ class Cluster:
 
     def __init__(self, connection: Connection, timeout: float) -> None:
         self._connection, self.timeout = connection, timeout
+        weakref.finalize(self, connection.close, wait=False).atexit = False
 
     @classmethod
     def connect(cls, brokers: access.Brokers = None, *, access: Optional[str] = None,  # pylint: disable=redefined-outer-name

@@ -1,6 +1,7 @@
 """Requests through the brokers: sent again, moved to the next broker, taken to a new coordinator. One thread has the socket."""
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import threading
@@ -80,6 +81,9 @@ class Connection:
         self._leader = (0, 0)
         self._denials: Dict[int, str] = {}
         self._refusal = ""
+        self._socket: Any = None
+        self._monitor: Any = None
+        self._process, self._broken = os.getpid(), ""
         self._incoming: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
         self._wake_end, self._wake = socket.socketpair()
         self._wake_end.setblocking(False)
@@ -89,22 +93,26 @@ class Connection:
         self._thread.start()
 
     def start(self, ask: Ask) -> "Future[Reply]":
+        if os.getpid() != self._process:  # where there is no thread, and a lock may be held by nobody
+            raise errors.Usage("the connection was made before os.fork(): a process connects for itself")
         future: "Future[Reply]" = Future()
         with self._lock:
             if self._closed:
-                raise errors.Usage("the connection is closed")
+                raise errors.Failed(self._broken) if self._broken else errors.Usage("the connection is closed")
             self._incoming.put((ask, future))
         self._ring()
         return future
 
-    def close(self) -> None:
+    def close(self, wait: bool = True) -> None:
+        if os.getpid() != self._process:
+            return  # it is the parent's
         with self._lock:
             if self._closed:
                 return
             self._closed = True
             self._incoming.put(_CLOSE)
         self._ring()
-        if threading.current_thread() is not self._thread:
+        if wait and threading.current_thread() is not self._thread:
             self._thread.join()
 
     def _ring(self) -> None:
@@ -136,10 +144,12 @@ class Connection:
             call.due = now
 
     def _disconnect(self) -> None:
-        if hasattr(self, "_socket"):
+        if self._monitor:
             self._socket.disable_monitor()
             self._monitor.close(0)
+        if self._socket:
             self._socket.close(0)
+        self._socket = self._monitor = None
 
     def _probe(self, now: float) -> None:
         """The broker answers this itself: it tells a silent broker from a silent coordinator."""
@@ -160,13 +170,12 @@ class Connection:
                     except BlockingIOError:
                         pass
         except Exception as error:  # pylint: disable=broad-except
-            self._end_all(errors.Failed(f"the connection broke: {error!r}"))
-            raise
+            self._broken = f"the connection broke: {error!r}"
         finally:
             with self._lock:
                 self._closed = True
             self._take_requests()
-            self._end_all(errors.Unreachable("the connection was closed"))
+            self._end_all(errors.Failed(self._broken) if self._broken else errors.Unreachable("the connection was closed"))
             self._disconnect()
             self._wake.close()
             self._wake_end.close()
@@ -222,10 +231,12 @@ class Connection:
             try:
                 first, *frames = self._socket.recv_multipart(zmq.NOBLOCK)
                 body = msgpack.unpackb(first)
-                number, kind = body.get("request"), body.get("type")
+                number, kind = int(body.get("request")), str(body.get("type"))
+                if not set(map(type, (body.get("coordinator", 0), body.get("term", 0)))) <= {int}:
+                    raise TypeError("numbers are none")
             except zmq.Again:
                 return
-            except (ValueError, AttributeError, msgpack.UnpackException):
+            except (ValueError, AttributeError, TypeError, msgpack.UnpackException):
                 continue  # nothing of ours; the request is sent again
             self._heard = now
             if number == PROBE_REQUEST:
@@ -242,7 +253,7 @@ class Connection:
             self._leader = leader
 
     def _take_answer(self, call: _Call, kind: str, body: Dict[str, Any], frames: List[bytes], now: float) -> None:
-        code = body.get("code") if kind == "error" else None
+        code = str(body.get("code")) if kind == "error" else None
         if call.signatures < TRIES_MAX and self._signer.take(call.node, body):
             call.signatures += 1
             call.due = now
@@ -255,7 +266,7 @@ class Connection:
             if call.refusals % 4 == 0 and len(self.access.brokers) > 1:
                 self._connect(self._broker + 1, now)
         elif code is not None:
-            self._end(call, errors.of_refusal(str(code), str(body.get("reason", ""))))
+            self._end(call, errors.of_refusal(code, str(body.get("reason", ""))))
         else:
             self._end(call, Reply(body, frames))
 

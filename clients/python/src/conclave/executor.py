@@ -22,7 +22,7 @@ SCRIPT = "conclave_call.py"
 RUNNER = b'''import os, sys
 out = os.dup(1)
 os.dup2(2, 1)
-import pickle, traceback
+import pickle, reprlib, traceback
 with open(sys.argv[1], "rb") as file:
     version, paths, blob = pickle.load(file)
 sys.path.extend(p for p in paths if p not in sys.path)
@@ -40,10 +40,11 @@ except ImportError:
     pickler = pickle
 try:
     data = pickler.dumps(told)
-    if not told[0]:
-        pickle.loads(data)
+    if not told[0] and not isinstance(pickle.loads(data)[1], BaseException):
+        raise TypeError("it is unpickled as something else")
 except BaseException as error:
-    data = pickle.dumps((False, RuntimeError("the outcome cannot be pickled: %r: %r" % (told[1], error)), told[2]))
+    what = "the outcome cannot be pickled: %s: %s" % (reprlib.repr(told[1]), reprlib.repr(error))
+    data = pickle.dumps((False, RuntimeError(what), told[2]))
 with os.fdopen(out, "wb") as file:
     file.write(data)
 '''
@@ -117,7 +118,11 @@ class Executor(Base):
                 raise RuntimeError("cannot schedule new futures after shutdown")
             if data:
                 self._pending.append((future, data))
-                self._launch()
+                try:
+                    self._launch()
+                except RuntimeError:
+                    self._pending.pop()
+                    raise
         return future
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: Optional[float] = None,
@@ -141,9 +146,18 @@ class Executor(Base):
             future.set_running_or_notify_cancel()
         if wait:
             with self._lock:
-                self._lock.wait_for(lambda: not self._pending and not self._threads)
-            if self._own:
-                self._cluster.close()
+                self._lock.wait_for(self._is_idle)
+        self._close_when_over()
+
+    def _is_idle(self) -> bool:
+        return not self._pending and not self._threads
+
+    def _close_when_over(self) -> None:
+        """Whoever comes last closes what is ours: shutdown(), or a batch that it did not wait for."""
+        with self._lock:
+            over = self._own and self._shut and self._is_idle()
+        if over:
+            self._cluster.close()
 
     # --- batches; with the lock ---
 
@@ -151,9 +165,15 @@ class Executor(Base):
         """One thread gathers at a time; it lives until its job has ended, so that a program waits for it."""
         if self._pending and not self._starting and (self._max is None or self._flying < self._max):
             self._starting = True
-            thread = threading.Thread(target=self._fly, name="conclave-batch")
+            thread = threading.Thread(target=self._fly_on, name="conclave-batch")
             self._threads.add(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # there are too many, or the interpreter ends: those that fly take the rest
+                self._starting = False
+                self._threads.discard(thread)
+                if not self._threads:
+                    raise
 
     def _gather(self) -> List[_Waiting]:
         if self._max is None:
@@ -186,11 +206,19 @@ class Executor(Base):
         except BaseException as error:  # pylint: disable=broad-except
             for n in list(calls):
                 self._settle(calls.pop(n), error=error)
-        finally:
+
+    def _fly_on(self) -> None:
+        """A thread of batches: what was left waiting while no other thread could be started is its own."""
+        more = True
+        while more:
+            self._fly()
             with self._lock:
-                self._threads.discard(threading.current_thread())
-                self._launch()
-                self._lock.notify_all()
+                more = bool(self._pending) and not self._starting and (self._max is None or self._flying < self._max)
+                self._starting = self._starting or more
+                if not more:
+                    self._threads.discard(threading.current_thread())
+                    self._lock.notify_all()
+        self._close_when_over()
 
     def _settle(self, future: "Future[Any]", value: Any = None, error: Optional[BaseException] = None) -> None:
         with self._lock:
@@ -225,11 +253,11 @@ class Executor(Base):
             return
         try:
             good, value, trace = pickle.loads(task.stdout)
-        except Exception as error:  # pylint: disable=broad-except
-            self._settle(future, error=error)
-            return
+            if not good:
+                BaseException.__cause__.__set__(value, RemoteTraceback(trace))  # type: ignore[union-attr]
+        except BaseException as error:  # pylint: disable=broad-except
+            good, value = False, error  # what is unpickled may run anything, sys.exit() too
         if good:
             self._settle(future, value)
         else:
-            value.__cause__ = RemoteTraceback(trace)
             self._settle(future, error=value)

@@ -2,17 +2,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any, AsyncIterator, Dict, Iterator, Optional
 
 import msgpack
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from . import errors
 from .access import Access
 from .connection import curve
 
-LOOK = 0.2  # s: how often an asynchronous reader comes up for air
+LOOK = 0.2   # s: how often a reader comes up for air
+RENEW = 5.0  # of silence: nodes tell something many times a second
 
 
 class Feed:
@@ -20,19 +23,36 @@ class Feed:
     `missed`: messages of its node before it that did not arrive. Belongs to one thread; close() it, or use `with`."""
 
     def __init__(self, access: Access, timeout: Optional[float] = None) -> None:
-        self._timeout, self._nodes = timeout, {}  # type: Optional[float], Dict[int, Any]
+        self._timeout, self._access, self._nodes = timeout, access, {}  # type: Optional[float], Access, Dict[int, Any]
+        self._socket: Any = None
+        self._lock = threading.Lock()  # a reader of asyncio that was cancelled reads on for LOOK
+        self._heard = time.monotonic()
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        self._unsubscribe()
         self._socket = zmq.Context.instance().socket(zmq.SUB)
         for option, value in ((zmq.LINGER, 0), (zmq.RECONNECT_IVL, 20), (zmq.RECONNECT_IVL_MAX, 200),
                               (zmq.HEARTBEAT_IVL, 500), (zmq.HEARTBEAT_TIMEOUT, 1500), (zmq.CONNECT_TIMEOUT, 1000)):
             self._socket.setsockopt(option, value)
-        self._socket.setsockopt(zmq.IPV6, int(any(":" in host for host, _ in access.brokers)))
-        curve(self._socket, access)
+        self._socket.setsockopt(zmq.IPV6, int(any(":" in host for host, _ in self._access.brokers)))
+        curve(self._socket, self._access)
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_AUTH)
         self._socket.subscribe(b"")
-        for host, port in access.brokers:
+        for host, port in self._access.brokers:
             self._socket.connect(f"tcp://{host}:{port + 1}")
+        self._renewed = time.monotonic()
+
+    def _unsubscribe(self) -> None:
+        if self._socket:
+            self._socket.disable_monitor()
+            self._monitor.close(0)
+            self._socket.close(0)
+        self._socket = None
 
     def close(self) -> None:
-        self._socket.close(0)
+        with self._lock:
+            self._unsubscribe()
 
     def __enter__(self) -> "Feed":
         return self
@@ -52,13 +72,33 @@ class Feed:
 
     def take(self, wait: float) -> Optional[Dict[str, Any]]:
         """The next message, or None after `wait` seconds."""
-        end = time.monotonic() + wait
-        while self._socket.poll(max(0, int(1000 * (end - time.monotonic())))):
+        now = time.monotonic()
+        end, first = now + wait, True
+        while first or now < end:
+            with self._lock:
+                message = self._read(min(LOOK, max(0.0, end - now)))
+            if message:
+                return message
+            now, first = time.monotonic(), False
+        return None
+
+    def _read(self, wait: float) -> Optional[Dict[str, Any]]:
+        """With the lock."""
+        if not self._socket:
+            raise errors.Usage("the feed is closed")
+        now = time.monotonic()
+        if now - self._heard > RENEW and now - self._renewed > RENEW:
+            self._subscribe()  # what is connected, and relays nothing, is no subscription
+        if self._monitor.poll(0):
+            recv_monitor_message(self._monitor)
+            raise errors.KeyRefused("a broker does not take this key for its feed")
+        if self._socket.poll(int(1000 * wait)):
             try:
                 message: Dict[str, Any] = msgpack.unpackb(self._socket.recv())
                 if message["type"] in ("heartbeat", "event") and self._order(message):
+                    self._heard = time.monotonic()
                     return message
-            except (ValueError, KeyError, TypeError, msgpack.UnpackException):
+            except (ValueError, KeyError, TypeError, AttributeError, msgpack.UnpackException):
                 pass  # the broker relays nothing else
         return None
 

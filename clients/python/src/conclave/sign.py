@@ -102,5 +102,8 @@ class Signer:
         """True when the answer says what is to be signed: then the request is sent again."""
         if not self.seed or answer.get("code") != "unsigned" or not answer.get("incarnation"):
             return False
-        self.known[node] = [answer.get("node", 0), answer["incarnation"], answer.get("counter", 0)]
+        told = [answer.get("node", 0), answer["incarnation"], answer.get("counter", 0)]
+        if not all(type(number) is int and 0 <= number < 2 ** 64 for number in told):
+            return False
+        self.known[node] = told
         return True

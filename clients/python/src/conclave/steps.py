@@ -47,6 +47,14 @@ def deadline_of(timeout: Optional[float]) -> Optional[float]:
     return None if timeout is None else time.monotonic() + timeout
 
 
+def _send_answer(work: Steps[T], answer: Any) -> Step:
+    """What is not as the protocol has it is the cluster's fault, and no bug of the caller."""
+    try:
+        return work.send(answer)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise errors.Failed(f"an answer is not as it should be: {error!r}") from error
+
+
 async def drive(work: Steps[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
     """Goes through the steps: `perform` asks or pauses. Where it blocks instead of being suspended, finish() runs all of it."""
     try:
@@ -57,7 +65,7 @@ async def drive(work: Steps[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
             except errors.ConclaveError as error:
                 step = work.throw(error)
             else:
-                step = work.send(answer)
+                step = _send_answer(work, answer)
     except StopIteration as end:
         result: T = end.value
         return result
@@ -82,9 +90,11 @@ def one(body: Row, deadline: Optional[float] = None, rows: str = "jobs", **more:
     """Asks, and returns the only row of the answer."""
     reply = yield from ask(body, deadline, **more)
     found = reply.body.get(rows) or []
-    if len(found) != 1:
+    if len(found) != 1 or not isinstance(found[0], dict):
         raise errors.Failed("the answer is not about one thing")
     row: Row = found[0]
+    if rows == "jobs" and not (isinstance(row.get("job"), int) and isinstance(row.get("state"), str)):
+        raise errors.Failed("the answer is not about a job")
     return row
 
 
