@@ -135,7 +135,8 @@ static void an_amount_is_a_positive_whole_number(void **state)
                                       "-5",
                                       "",
                                       "1.5",
-                                      "1e3",
+                                      "1e",
+                                      "1e16",
                                       "abc",
                                       "+1",
                                       " 1",
@@ -146,6 +147,8 @@ static void an_amount_is_a_positive_whole_number(void **state)
     assert_int_equal(account_parse_amount("1", &amount, why), OK);
     assert_int_equal(account_parse_amount("1000000000000000", &amount, why), OK);
     assert_true(amount == MONEY_MAX);
+    assert_int_equal(account_parse_amount("5*10^5", &amount, why), OK);
+    assert_true(amount == 500000);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(account_parse_amount(bad[i], &amount, why), ERR_MALFORMED);
         assert_non_null(strstr(why, "from 1 to 1000000000000000"));
