@@ -86,7 +86,10 @@ static void write_line(int code, const char *format, va_list args)
     text_add_v(&line, format, args);
     fflush(stdout);
     if (!words_are_json) {
-        fprintf(stderr, "conclave: %s\n", line.at);
+        /* Names of files have any bytes, and a terminal obeys some of them. */
+        char shown[4 * TEXT_MAX];
+        printable_text(slice_of(line.at), shown, sizeof shown, SIZE_MAX);
+        fprintf(stderr, "conclave: %s\n", shown);
         return;
     }
     json_t *words = printable_json(slice_of(line.at));

@@ -144,6 +144,21 @@ def test_up_allows_what_its_nodes_allow(cluster, tmp_path):
         assert allowed("conclave", "up", f"--{name}=zzz") == allowed("conclave-node", f"--{name}=zzz"), name
 
 
+STRANGE = "a\x1b[31mb\n\u009bü"
+FILES = ["map --dir {}/y echo ::: 1", "submit factorial 5 --output {}/y", "submit product @{}", "submit --file {}", "value put {}",
+         "down --dir {}", "status --dir {}", "status --access {}", "keys list --dir {}", "snapshot verify {}", "map --upload {} cat ::: 1",
+         "map --joblog {}/y cat ::: 1", "op add m {}", "map cat :::: {}", "map --csv {} cat", "map --files {} cat", "up --dir {}/y",
+         "recover --dir {}", "snapshot restore {}", "up --dir q --restore {}", "web --token-file {}/y", "{} x", "help {}", "--{} x"]
+
+
+@pytest.mark.parametrize("line", FILES)
+def test_a_terminal_gets_no_control_bytes_of_a_name(cluster, line):
+    key = {"CONCLAVE_ACCESS": ""} if line == "status --dir {}" else {}  # else it is not looked for there
+    done = cluster.conclave(*(word.format(STRANGE) for word in line.split()), env=key)
+    assert done.returncode in (USAGE, NOT_FOUND) and len(done.stderr.splitlines()) == 1, done
+    assert "a\\x1b[31mb\\x0a\\xc2\\x9b" in done.stderr and done.stderr.rstrip("\n").isprintable(), done
+
+
 # --- what jobs are called ---
 
 def test_jobs_are_explained_by_what_was_typed(cluster):
