@@ -12,6 +12,7 @@
 #include "shared/base/log_file.h"
 #include "shared/base/memory.h"
 #include "shared/base/options.h"
+#include "shared/base/standard.h"
 #include "shared/base/text.h"
 #include "shared/base/urgency.h"
 #include "shared/base/version.h"
@@ -50,6 +51,7 @@ int main(int argc, char **argv)
     char why[TEXT_MAX];
     int n_words;
     struct broker_settings options;
+    standard_take();
     if (broker_settings_read(&options, argc, argv, &n_words, why))
         return refuse("%s", why);
     if (n_words) {

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clients/ask/entry.h"
 #include "clients/ask/interrupt.h"
 #include "clients/show/printable.h"
 #include "shared/base/clock.h"
+#include "shared/base/error.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 
@@ -29,6 +31,18 @@ struct client *cli_client(struct cli *cli)
 void cli_forget_key(struct cli *cli)
 {
     connection_forget_key(&cli->connection);
+}
+
+int cli_nearest(const char **dir, const char *name)
+{
+    static char found[ENTRY_PATH_MAX];
+    struct text why = {0};
+    int error = *dir ? OK : entry_nearest(name, found, &why);
+    if (error && error != ERR_NOT_FOUND)
+        return cli_fail(EXIT_USAGE, "%s", why.at);
+    if (!*dir)
+        *dir = found;
+    return EXIT_OK;
 }
 
 void cli_close(struct cli *cli)
@@ -72,7 +86,10 @@ static void write_line(int code, const char *format, va_list args)
     text_add_v(&line, format, args);
     fflush(stdout);
     if (!words_are_json) {
-        fprintf(stderr, "conclave: %s\n", line.at);
+        /* Names of files have any bytes, and a terminal obeys some of them. */
+        char shown[4 * TEXT_MAX];
+        printable_text(slice_of(line.at), shown, sizeof shown, SIZE_MAX);
+        fprintf(stderr, "conclave: %s\n", shown);
         return;
     }
     json_t *words = printable_json(slice_of(line.at));

@@ -54,6 +54,11 @@ void cli_forget_key(struct cli *cli);
 /* Returns the client, connected to the first broker. */
 struct client *cli_client(struct cli *cli);
 
+/* The directory of a cluster on this machine that the command is for: unless `*dir` is given, the
+ * nearest .conclave/ that holds something of that name, here or above; else .conclave. EXIT_OK, or
+ * EXIT_USAGE after one line: others may write to it. */
+int cli_nearest(const char **dir, const char *name);
+
 /* From now on what goes to stderr is JSON, one object a line: {"error": {"code", "message",
  * "exit"}} or {"note": TEXT}. */
 void cli_speak_json(bool json);

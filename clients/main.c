@@ -10,6 +10,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/limits.h"
 #include "shared/base/memory.h"
+#include "shared/base/standard.h"
 #include "shared/base/text.h"
 #include "shared/base/version.h"
 #include "shared/bus/bus.h"
@@ -65,18 +66,18 @@ static void remove_word(int *argc, char **argv, int at)
 }
 
 /* Finds the command and takes its one or two words out of argv. NULL when there is none of that
- * name. */
+ * name. Options of every command may stand between the two. */
 static const struct command *take_command(int *argc, char **argv)
 {
-    int at = next_word(*argc, argv, 1);
+    int at = next_word(*argc, argv, 1), second = next_word(*argc, argv, at + 1);
     char name[TEXT_MAX];
     if (at >= *argc)
         return NULL;
-    if (at + 1 < *argc) {
-        text_format(name, sizeof name, "%s %s", argv[at], argv[at + 1]);
+    if (second < *argc) {
+        text_format(name, sizeof name, "%s %s", argv[at], argv[second]);
         const struct command *member = help_find(name);
         if (member) {
-            remove_word(argc, argv, at);
+            remove_word(argc, argv, second);
             remove_word(argc, argv, at);
             return member;
         }
@@ -109,25 +110,6 @@ static bool asks_for_help(const char *word)
     return !strcmp(word, "-h") || !strcmp(word, "--help");
 }
 
-static int no_command(int argc, char **argv)
-{
-    char why[TEXT_MAX];
-    int n_words, at = next_word(argc, argv, 1);
-    if (at < argc && !asks_for_help(argv[at])) {
-        bool more = at + 1 < argc;
-        if (more && asks_for_help(argv[at + 1]) && help_family(argv[at], stdout))
-            return EXIT_OK;
-        return help_unknown(more && strncmp(argv[at + 1], "--", 2) ? 2 : 1, argv + at);
-    }
-    if (parse_options(NULL, argc, argv, &n_words, why))
-        return cli_fail(EXIT_USAGE, "%s", why);
-    if (options.version)
-        printf("conclave %s\n", CONCLAVE_VERSION);
-    else
-        help_overview(options.help ? stdout : stderr);
-    return options.version || options.help ? EXIT_OK : EXIT_USAGE;
-}
-
 /* Known before the options are parsed, for what is wrong with them is said the same way. */
 static bool wants_json(int argc, char **argv)
 {
@@ -136,6 +118,30 @@ static bool wants_json(int argc, char **argv)
         if (!strcmp(argv[i], "--json"))
             return true;
     return environment && *environment && strcmp(environment, "0");
+}
+
+/* The first word that is wrong is named: an option that is unknown before a word that is. */
+static int no_command(int argc, char **argv)
+{
+    char why[TEXT_MAX];
+    int n_words, at = next_word(argc, argv, 1), second = next_word(argc, argv, at + 1);
+    bool given = at < argc && !asks_for_help(argv[at]);
+    if (parse_options(NULL, given ? at : argc, argv, &n_words, why))
+        return cli_fail(EXIT_USAGE, "%s", why);
+    if (given) {
+        char *words[] = {argv[at], second < argc ? argv[second] : NULL};
+        for (int i = at + 1; i < argc; i++)
+            if (asks_for_help(argv[i]) && help_family(argv[at], stdout))
+                return EXIT_OK;
+        return help_unknown(words[1] ? 2 : 1, words, wants_json(argc, argv));
+    }
+    if (options.version)
+        printf("conclave %s\n", CONCLAVE_VERSION);
+    else if (options.json && !options.help)
+        return cli_fail(EXIT_USAGE, "a command is needed; `conclave help` lists them");
+    else
+        help_overview(options.help ? stdout : stderr);
+    return options.version || options.help ? EXIT_OK : EXIT_USAGE;
 }
 
 /* What is asked of one node is not waited for: it may be gone for good. */
@@ -176,6 +182,7 @@ int main(int argc, char **argv)
 {
     char why[TEXT_MAX];
     int n_words = 0, code;
+    standard_take();
     cli_speak_json(wants_json(argc, argv));
     const struct command *command = take_command(&argc, argv);
     if (!command) {

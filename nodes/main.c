@@ -20,6 +20,7 @@
 #include "shared/base/options.h"
 #include "shared/base/quorum.h"
 #include "shared/base/slots.h"
+#include "shared/base/standard.h"
 #include "shared/base/urgency.h"
 #include "shared/base/version.h"
 
@@ -219,6 +220,7 @@ static void print_help(void)
 int main(int argc, char **argv)
 {
     char why[TEXT_MAX];
+    standard_take();
     if (spawner_is_called(argc, argv))
         return spawner_main();
     int tool = tool_run(argc - 1, argv + 1); /* argv ends with NULL */

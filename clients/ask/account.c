@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/base/error.h"
+#include "shared/base/whole.h"
 
 bool account_name_is_valid(struct slice name)
 {
@@ -40,7 +41,7 @@ int account_parse(const char *word, struct account *out, char *why)
 int account_parse_amount(const char *word, uint64_t *out, char *why)
 {
     char shown[TEXT_MAX / 4];
-    if (!parse_u64(slice_of(word), MONEY_MAX, out) && *out)
+    if (!parse_whole(slice_of(word), MONEY_MAX, out) && *out)
         return OK;
     text_format(why, TEXT_MAX,
                 "an amount is a whole number of minor units from 1 to %" PRIu64 ", not '%s'",

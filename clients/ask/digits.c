@@ -14,6 +14,11 @@ bool digits_are_bytes(const struct wire_job_row *row)
     return slice_equals(row->kind, "reduce");
 }
 
+bool digits_are_rows(const struct wire_job_row *row)
+{
+    return slice_equals(row->kind, "batch-gcd");
+}
+
 bool digits_are_text(struct slice bytes)
 {
     for (size_t i = 0; i < bytes.len; i++)

@@ -11,6 +11,9 @@
  * them only when they are text, and nothing is added to them. */
 bool digits_are_bytes(const struct wire_job_row *row);
 
+/* True for a result that is a table of lines, as that of batch-gcd. */
+bool digits_are_rows(const struct wire_job_row *row);
+
 /* True for what the text of any other result consists of: digits, a sign, a point; hexadecimal
  * digits in columns. */
 bool digits_are_text(struct slice bytes);

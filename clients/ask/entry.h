@@ -22,6 +22,11 @@ void entry_find(const char *file, const char *dir, struct entry *out);
 /* The same when there are no keys on purpose. */
 void entry_without_keys(struct entry *out);
 
+/* Finds the nearest .conclave/ in the working directory or above it that holds something of that
+ * name. OK with the directory as it is shown in `dir`; ERR_NOT_FOUND, with the one that would be
+ * made here; or, when others may write to it, another error after one line in `why`. */
+int entry_nearest(const char *name, char dir[ENTRY_PATH_MAX], struct text *why);
+
 void entry_clear(struct entry *entry);
 
 #endif

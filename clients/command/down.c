@@ -18,11 +18,12 @@
 #define END_US    (8 * SECOND_US) /* the supervisor gives its processes three seconds */
 #define KILLED_US (2 * SECOND_US)
 
-static const char *dir = LOCAL_DIR_DEFAULT;
+static const char *dir; /* NULL: .conclave, here or above */
 
-const struct option_spec down_options[] = {{"dir", OPTION_STRING, &dir, 0, 0, "DIR",
-                                            "the cluster's directory (default .conclave)"},
-                                           {0}};
+const struct option_spec down_options[] = {
+    {"dir", OPTION_STRING, &dir, 0, 0, "DIR",
+     "the cluster's directory (default: .conclave, here or above)"},
+    {0}};
 
 /* Waits until the process itself is gone, not only what it held: whoever starts a cluster there
  * next, or counts processes, must not meet it. */
@@ -60,6 +61,8 @@ static int end(int process, pid_t pid)
 int down_run(struct cli *cli, int n_words, char **words)
 {
     int code = cli_no_words(n_words, words);
+    if (!code)
+        code = cli_nearest(&dir, LOCAL_LOCK);
     if (code)
         return code;
     pid_t pid = local_holder(dir);

@@ -186,10 +186,13 @@ static struct slice nearest_command(struct slice given, const char *family)
     return near;
 }
 
-int help_unknown(int n_words, char **words)
+int help_unknown(int n_words, char **words, bool json)
 {
     char shown[TEXT_MAX / 4], given[TEXT_MAX];
     bool family = is_family(words[0]);
+    if (n_words == 1 && family && json)
+        return cli_fail(EXIT_USAGE, "%s takes another word; `conclave help %s` lists them",
+                        words[0], words[0]);
     if (n_words == 1 && help_family(words[0], stderr))
         return EXIT_USAGE;
     text_format(given, sizeof given, "%s%s%s", words[0], family ? " " : "", family ? words[1] : "");
@@ -211,7 +214,6 @@ int help_unknown(int n_words, char **words)
 
 int help_run(struct cli *cli, int n_words, char **words)
 {
-    (void)cli;
     char name[TEXT_MAX];
     if (!n_words) {
         help_overview(stdout);
@@ -220,10 +222,15 @@ int help_run(struct cli *cli, int n_words, char **words)
     text_format(name, sizeof name, "%s%s%s", words[0], n_words > 1 ? " " : "",
                 n_words > 1 ? words[1] : "");
     const struct command *command = help_find(name);
+    int taken = 1 + (n_words > 1); /* of the words */
+    if (!command && n_words > 1 && (command = help_find(words[0])))
+        taken = 1;
     if (!command && n_words == 1 && help_family(name, stdout))
         return EXIT_OK;
     if (!command)
-        return help_unknown(n_words, words);
+        return help_unknown(n_words, words, cli->json);
+    if (n_words > taken)
+        return cli_no_words(n_words - taken, words + taken);
     help_command(command, stdout);
     return EXIT_OK;
 }

@@ -22,8 +22,9 @@ void help_command(const struct command *command, FILE *out);
 /* The commands that begin with that word: "job"; false: there are none. */
 bool help_family(const char *name, FILE *out);
 
-/* Says that there is no such command, and which may be meant; returns EXIT_USAGE. */
-int help_unknown(int n_words, char **words);
+/* Says that there is no such command, and which may be meant; returns EXIT_USAGE. One word that is
+ * a family lists it, unless what is said has to be JSON. */
+int help_unknown(int n_words, char **words, bool json);
 
 int help_run(struct cli *cli, int n_words, char **words);
 int version_run(struct cli *cli, int n_words, char **words);

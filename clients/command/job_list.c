@@ -50,10 +50,12 @@ static void add_result(const struct wire_job_row *row, struct text *out)
         return;
     if (row->error.len)
         text_add(out, "%s", text_escape(room, sizeof room, row->error));
-    else if (row->text.len && !digits_are_bytes(row) && row->text.len <= 2 * TEXT_EDGE_DIGITS)
+    else if (row->text.len && !digits_are_bytes(row) && !digits_are_rows(row) &&
+             row->text.len <= 2 * TEXT_EDGE_DIGITS)
         text_add(out, "%s", text_escape(room, sizeof room, row->text));
     else if (row->digits)
-        text_add(out, "%" PRIu64 " %s", row->digits, digits_are_bytes(row) ? "bytes" : "digits");
+        text_add(out, "%" PRIu64 " %s", row->digits,
+                 digits_are_bytes(row) || digits_are_rows(row) ? "bytes" : "digits");
 }
 
 static const struct table_column columns[] = {{.title = "ID"},

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clients/ask/entry.h"
 #include "clients/command/commands.h"
 #include "clients/command/keys_cluster.h"
 #include "clients/local/keyring.h"
+#include "clients/local/local.h"
 #include "clients/show/printable.h"
 #include "clients/show/table.h"
 #include "shared/base/clock.h"
@@ -21,23 +23,25 @@ static struct {
     uint64_t nodes, expires_us, overlap_us, limit;
     const char *dir, *role;
     bool front, wide;
-} options = {.nodes = NODES_DEFAULT, .overlap_us = OVERLAP_US, .dir = LOCAL_DIR_DEFAULT};
+} options = {.nodes = NODES_DEFAULT, .overlap_us = OVERLAP_US};
 
-#define DIR_OPTION                                                                                \
-    {                                                                                             \
-        "dir", OPTION_STRING, &options.dir, 0, 0, "DIR", "where the keys are (default .conclave)" \
+#define DIR_OPTION(text)                                      \
+    {                                                         \
+        "dir", OPTION_STRING, &options.dir, 0, 0, "DIR", text \
     }
+#define DIR_NEAREST DIR_OPTION("where the keys are (default: .conclave, here or above)")
 
-const struct option_spec keys_options[] = {DIR_OPTION, {0}};
+const struct option_spec keys_options[] = {DIR_NEAREST, {0}};
 
-const struct option_spec keys_list_options[] = {DIR_OPTION,
+const struct option_spec keys_list_options[] = {DIR_NEAREST,
                                                 TABLE_LIMIT(options.limit, "first"),
                                                 TABLE_WIDE(options.wide),
                                                 {0}};
 
 const struct option_spec keys_init_options[] = {{"nodes", OPTION_U64, &options.nodes, 1, NODES_MAX,
                                                  "N", "how many nodes the cluster has (default 6)"},
-                                                DIR_OPTION,
+                                                DIR_OPTION(
+                                                    "where the keys are (default .conclave)"),
                                                 {0}};
 
 const struct option_spec keys_add_options[] = {
@@ -45,7 +49,7 @@ const struct option_spec keys_add_options[] = {
      "admin, submit, commands or monitor; node or broker for another machine"},
     {"expires", OPTION_DURATION, &options.expires_us, SECOND_US, EXPIRES_MAX, "TIME",
      "the key expires after this long, such as 30d (default: never)"},
-    DIR_OPTION,
+    DIR_NEAREST,
     {0}};
 
 const struct option_spec keys_rotate_options[] = {
@@ -54,7 +58,7 @@ const struct option_spec keys_rotate_options[] = {
     {"front", OPTION_FLAG, &options.front, 0, 0, NULL,
      "replace the key of the brokers' front doors, in all files; with --broker also their "
      "addresses"},
-    DIR_OPTION,
+    DIR_NEAREST,
     {0}};
 
 static int code_of(int error)
@@ -81,6 +85,26 @@ static int one_name(int n_words)
     return n_words == 1 ? EXIT_OK : cli_fail(EXIT_USAGE, "one name is needed, such as alice");
 }
 
+/* Where the keys are that the command is for. */
+static int find_keys(void)
+{
+    return cli_nearest(&options.dir, KEYRING_DIR);
+}
+
+/* Of a directory where keys are already, unless --broker says where they are now. */
+static void keep_brokers(struct addresses *brokers)
+{
+    struct entry entry;
+    struct text listed = {0};
+    char why[TEXT_MAX];
+    entry_find(NULL, options.dir, &entry);
+    for (size_t i = 0; !entry.error && i < entry.access->n_brokers; i++)
+        text_add(&listed, "%s%s", i ? "," : "", entry.access->brokers[i]);
+    if (listed.len && addresses_parse(listed.at, brokers, why))
+        *brokers = (struct addresses){0};
+    entry_clear(&entry);
+}
+
 int keys_init_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX] = "";
@@ -88,6 +112,10 @@ int keys_init_run(struct cli *cli, int n_words, char **words)
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
+    if (!options.dir)
+        options.dir = LOCAL_DIR_DEFAULT;
+    if (!brokers.n)
+        keep_brokers(&brokers);
     if (!brokers.n && addresses_parse(BROKERS_HERE, &brokers, why))
         return cli_fail(EXIT_USAGE, "%s", why);
     code = explain(keyring_ensure(options.dir, options.nodes, &brokers, why), why);
@@ -119,7 +147,9 @@ int keys_add_run(struct cli *cli, int n_words, char **words)
         return cli_fail(EXIT_USAGE,
                         "--role takes admin, submit, commands, monitor, node or broker");
     bool runs;
-    code = keys_fetch(cli, options.dir, &runs);
+    code = find_keys();
+    if (!code)
+        code = keys_fetch(cli, options.dir, &runs);
     if (code)
         return code;
     uint64_t expires_ms = options.expires_us ? clock_wall_ms() + options.expires_us / MS_US : 0;
@@ -140,7 +170,8 @@ int keys_revoke_run(struct cli *cli, int n_words, char **words)
 {
     char why[TEXT_MAX] = "";
     bool runs = false;
-    int code = n_words ? EXIT_OK : one_name(n_words), error = EXIT_OK;
+    int code = n_words ? find_keys() : cli_fail(EXIT_USAGE, "a name is needed, such as alice");
+    int error = EXIT_OK;
     if (!code)
         code = keys_fetch(cli, options.dir, &runs);
     if (code)
@@ -188,6 +219,8 @@ static int rotate_front(struct cli *cli, int n_words, char **words)
     char why[TEXT_MAX] = "";
     int code = cli_no_words(n_words, words);
     if (!code)
+        code = find_keys();
+    if (!code)
         code = explain(keyring_rotate_front(options.dir, &cli->connection.brokers, why), why);
     if (!code && cli->json)
         cli_print_json(cli, json_pack("{s:[s]}", "rotated", "front"));
@@ -206,7 +239,9 @@ int keys_rotate_run(struct cli *cli, int n_words, char **words)
     const char *name;
     json_t *ignored;
     bool runs;
-    int code = keys_fetch(cli, options.dir, &runs);
+    int code = find_keys();
+    if (!code)
+        code = keys_fetch(cli, options.dir, &runs);
     if (!code)
         code = n_words ? EXIT_OK : explain(keyring_list(options.dir, &rows, why), why);
     for (int i = 0; i < n_words && !code; i++) {
@@ -242,6 +277,8 @@ int keys_list_run(struct cli *cli, int n_words, char **words)
     char why[TEXT_MAX] = "";
     json_t *rows = NULL;
     int code = cli_no_words(n_words, words);
+    if (!code)
+        code = find_keys();
     if (!code)
         code = explain(keyring_list(options.dir, &rows, why), why);
     if (code)

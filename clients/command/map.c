@@ -1,6 +1,9 @@
 /* map.c - conclave map: a command over inputs. */
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "clients/ask/single.h"
 #include "clients/ask/interrupt.h"
@@ -253,12 +256,50 @@ static int explain(int error, const struct text *why)
                                                         : cli_fail(EXIT_USAGE, "%s", why->at);
 }
 
+static const char *without_dot(const char *path)
+{
+    return path + (!strncmp(path, "./", 2) ? 2 : 0);
+}
+
+/* Whether the tasks, or one of them, find the file in their directories: an upload has its path as
+ * it is given, or its base name. */
+static bool goes_along(const char *name)
+{
+    const struct option_list *uploads = &options.request.uploads,
+                             *files = &options.request.inputs.files;
+    for (size_t i = 0; i < uploads->n; i++) {
+        const char *slash = strrchr(uploads->at[i], '/');
+        if (!strcmp(without_dot(uploads->at[i]), name) || (slash && !strcmp(slash + 1, name)))
+            return true;
+    }
+    for (size_t i = 0; i < files->n; i++)
+        if (!fnmatch(without_dot(files->at[i]), name, 0))
+            return true;
+    return false;
+}
+
+/* Whoever runs a program of the working directory means that one, but tasks have directories of
+ * their own. */
+static void remark_program(void)
+{
+    char shown[TEXT_MAX / 4];
+    const char *program = options.request.n_argv ? options.request.argv[0] : "";
+    struct stat about;
+    if (options.request.shell || !strchr(program, '/') || *program == '/' ||
+        goes_along(without_dot(program)) || stat(program, &about) || !S_ISREG(about.st_mode))
+        return;
+    text_escape(shown, sizeof shown, slice_of(program));
+    cli_note("%s is looked for in the directory of each task; --upload %s sends it there", shown,
+             shown);
+}
+
 static int run(struct cli *cli, struct message *spec, struct inputs *inputs)
 {
     struct map_package *package = mem_new(1, sizeof *package);
     struct text why = {0};
     int code = map_wait_check(&options.wait);
     if (!code) {
+        remark_program();
         int error = map_package_make(package, spec, inputs, &options.request.uploads, &why);
         code = error ? explain(error, &why) : run_package(cli, package);
         map_package_clear(package);

@@ -6,6 +6,7 @@
 #include "clients/command/commands.h"
 #include "clients/library/conclave.h"
 #include "shared/base/text.h"
+#include "shared/base/whole.h"
 
 static struct {
     const char *key, *snapshot;
@@ -26,7 +27,7 @@ const struct option_spec progress_get_options[] = {
 static int parse_number(const char *what, const char *word, uint64_t *out)
 {
     char room[TEXT_MAX / 4];
-    if (!parse_u64(slice_of(word), PROGRESS_STATE_MAX, out))
+    if (!parse_whole(slice_of(word), PROGRESS_STATE_MAX, out))
         return EXIT_OK;
     return cli_fail(EXIT_USAGE, "%s is a whole number from 0 to %" PRIu64 ", not '%s'", what,
                     PROGRESS_STATE_MAX, text_escape(room, sizeof room, slice_of(word)));

@@ -14,6 +14,7 @@
 #include "shared/base/limits.h"
 #include "shared/base/terminal.h"
 #include "shared/base/text.h"
+#include "shared/base/whole.h"
 
 static struct {
     const char *total;
@@ -150,7 +151,7 @@ int snapshot_verify_run(struct cli *cli, int n_words, char **words)
     uint64_t total = 0;
     char room[TEXT_MAX / 4];
     const uint64_t *expected = options.total ? &total : NULL;
-    if (options.total && parse_u64(slice_of(options.total), INT64_MAX, &total))
+    if (options.total && parse_whole(slice_of(options.total), INT64_MAX, &total))
         return cli_fail(EXIT_USAGE, "--total takes a whole number of minor units, not '%s'",
                         text_escape(room, sizeof room, slice_of(options.total)));
     if (!n_words)

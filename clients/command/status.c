@@ -170,8 +170,9 @@ static void print_text(const struct cli *cli, const struct cluster_view *view)
         printf("operations   %" PRIu64 " finished, %" PRIu64 " handed out again, %" PRIu64
                " copied from slow nodes\n",
                status->operations, status->reassigned, status->copied);
-        printf("starts       %" PRIu64 " of %zu nodes; %" PRIu64 " elections\n",
-               status->restarts + status->nodes.n, status->nodes.n, status->elections);
+        printf("starts       %" PRIu64 " of %zu nodes; %" PRIu64 " election%s\n",
+               status->restarts + status->nodes.n, status->nodes.n, status->elections,
+               status->elections == 1 ? "" : "s");
     } else {
         printf("coordinator  none\n");
     }

@@ -16,6 +16,8 @@
 #include "clients/show/printable.h"
 #include "clients/local/supervised.h"
 #include "shared/base/limits.h"
+#include "shared/base/memory.h"
+#include "shared/tasks/shell.h"
 
 /* nodes, voters, port and brokers are 0 until they are known: as the options say, else as the
  * snapshot has, else as DIR was founded, else the defaults. */
@@ -53,6 +55,17 @@ static json_t *report_troubles(void)
     return lines;
 }
 
+/* To be pasted into a shell, whatever the directory's name is. */
+static void print_access(void)
+{
+    char path[LOCAL_PATH_MAX] = "";
+    local_path(config.dir, ENTRY_FILE, path); /* the cluster runs there: it fits */
+    char *word = mem_new(shell_quoted_max(strlen(path)), 1);
+    size_t len = shell_quote(word, slice_of(path));
+    printf("export CONCLAVE_ACCESS=%.*s\n", (int)len, word);
+    free(word);
+}
+
 static void announce(struct cli *cli, const struct launch *launch, const struct wire_status *status)
 {
     struct text brokers = {0};
@@ -73,7 +86,7 @@ static void announce(struct cli *cli, const struct launch *launch, const struct 
     if (config.port != PORT_DEFAULT || config.brokers > 1)
         printf("export CONCLAVE_BROKER=%s\n", brokers.at);
     if (!config.insecure && strcmp(config.dir, LOCAL_DIR_DEFAULT) != 0)
-        printf("export CONCLAVE_ACCESS=%s/" ENTRY_FILE "\n", config.dir);
+        print_access();
 }
 
 /* Who cannot be told that a cluster runs, and where, shall not have one. */

@@ -43,7 +43,7 @@ static struct flock whole_file(short type)
 int local_claim(const char *dir, int *lock, char *why)
 {
     char path[LOCAL_PATH_MAX];
-    if (local_path(dir, "lock", path)) {
+    if (local_path(dir, LOCAL_LOCK, path)) {
         text_format(why, TEXT_MAX, "--dir: the name is too long");
         return ERR_IO;
     }
@@ -66,7 +66,7 @@ int local_claim(const char *dir, int *lock, char *why)
 pid_t local_holder(const char *dir)
 {
     char path[LOCAL_PATH_MAX];
-    if (local_path(dir, "lock", path))
+    if (local_path(dir, LOCAL_LOCK, path))
         return -1;
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)

@@ -15,6 +15,7 @@
 
 #define LOCAL_PATH_MAX    4096
 #define LOCAL_DIR_DEFAULT ".conclave"
+#define LOCAL_LOCK        "lock"
 
 /* Writes DIR/NAME. ERR_TOO_BIG when it does not fit. */
 int local_path(const char *dir, const char *name, char at[LOCAL_PATH_MAX]);

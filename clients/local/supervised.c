@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clients/ask/entry.h"
 #include "clients/local/local.h"
 #include "shared/base/error.h"
 
@@ -78,7 +79,11 @@ json_t *supervised_read(const char *dir, const struct addresses *brokers)
 
 json_t *supervised_find(const char *dir, const struct addresses *brokers)
 {
-    return dir ? supervised_read(dir, NULL) : supervised_read(LOCAL_DIR_DEFAULT, brokers);
+    char nearest[ENTRY_PATH_MAX];
+    struct text why = {0};
+    if (dir)
+        return supervised_read(dir, NULL);
+    return entry_nearest(LOCAL_LOCK, nearest, &why) ? NULL : supervised_read(nearest, brokers);
 }
 
 json_t *supervised_troubles(const json_t *supervised)

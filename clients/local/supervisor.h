@@ -73,8 +73,8 @@ struct supervisor_config {
         {"election-timeout",                                                        \
          OPTION_DURATION,                                                           \
          &(config).election_us,                                                     \
-         2 * MS_US,                                                                 \
-         600 * SECOND_US,                                                           \
+         ELECTION_TIMEOUT_MIN_US,                                                   \
+         ELECTION_TIMEOUT_MAX_US,                                                   \
          "TIME",                                                                    \
          "a coordinator silent this long is replaced (default 500ms)"},             \
         {"checkpoint-interval",                                                     \
@@ -148,7 +148,7 @@ struct supervisor_config {
          OPTION_DURATION,                                                           \
          &(config).snapshot_every_us,                                               \
          0,                                                                         \
-         24 * 3600 * SECOND_US,                                                     \
+         SNAPSHOT_EVERY_MAX_US,                                                     \
          "TIME",                                                                    \
          "the coordinator takes a snapshot this often (default: never)"},           \
         {"snapshot-keep",                                                           \
@@ -177,7 +177,7 @@ struct supervisor_config {
          OPTION_SIZE,                                                               \
          &(config).max_result,                                                      \
          1,                                                                         \
-         (uint64_t)1 << 40,                                                         \
+         RESULT_MAX_MOST_BYTES,                                                     \
          "SIZE",                                                                    \
          "refuse jobs whose result would be larger (default 128MiB)"},              \
         {"fail-exit",                                                               \

@@ -1,8 +1,10 @@
 #include "clients/map/follow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "clients/cli.h"
 #include "shared/base/error.h"
@@ -118,6 +120,30 @@ static int open_log(struct follow *follow, int log, const char *what, const char
     joblog_head(out->file);
     fflush(out->file); /* an error shows with the next line, or at the end */
     return EXIT_OK;
+}
+
+int follow_check_dir(const char *dir)
+{
+    char path[LOCAL_PATH_MAX];
+    struct stat about;
+    int error = 0;
+    if (!stat(dir, &about)) {
+        error = !S_ISDIR(about.st_mode)                             ? ENOTDIR
+                : faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) ? errno
+                                                                    : 0;
+    } else if (errno != ENOENT) {
+        error = errno;
+    } else { /* it is made once it is needed, where it says */
+        size_t len = strlen(dir);
+        while (len && dir[len - 1] == '/')
+            len--;
+        while (len && dir[len - 1] != '/')
+            len--;
+        text_format(path, sizeof path, "%.*s", len ? (int)len : 1, len ? dir : ".");
+        error = faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) ? errno : 0;
+    }
+    return error ? cli_fail(EXIT_USAGE, "--dir: cannot write %s: %s", dir, strerror(error))
+                 : EXIT_OK;
 }
 
 static int open_directory(struct follow *follow)

@@ -22,6 +22,10 @@ struct follow {
     struct ranges told; /* tasks of which all is written */
 };
 
+/* Before anything is submitted: whether outputs can be written to that directory, which is made
+ * where it is missing. EXIT_OK, or EXIT_USAGE after one line on stderr. */
+int follow_check_dir(const char *dir);
+
 /* Begins (borrows all): makes the directory, and the logs with their heads. joblog, dir: NULL for
  * none. An exit code, after one line on stderr. Caller ends it in any case. */
 int follow_begin(struct follow *follow, const struct task_source *inner,

@@ -10,6 +10,7 @@
 #include "clients/map/inputs_internal.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/whole.h"
 #include "shared/tasks/spec.h"
 
 /* --- numbers --- */
@@ -29,11 +30,12 @@ static bool parse_range(struct slice text, struct array *out)
         return false;
     struct slice first = {text.at, (size_t)(dash - text.at)};
     struct slice last = {dash + 1, (size_t)((colon ? colon : end) - dash - 1)};
-    if (parse_u64(first, UINT64_MAX - 1, &out->next) || parse_u64(last, UINT64_MAX - 1, &out->last))
+    if (parse_whole(first, UINT64_MAX - 1, &out->next) ||
+        parse_whole(last, UINT64_MAX - 1, &out->last))
         return false;
-    if (colon &&
-        (parse_u64((struct slice){colon + 1, (size_t)(end - colon - 1)}, UINT64_MAX, &out->step) ||
-         !out->step))
+    if (colon && (parse_whole((struct slice){colon + 1, (size_t)(end - colon - 1)}, UINT64_MAX,
+                              &out->step) ||
+                  !out->step))
         return false;
     return out->next <= out->last;
 }

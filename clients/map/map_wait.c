@@ -15,7 +15,8 @@ static const struct task_choice all;
 
 int map_wait_check(const struct map_wait *wait)
 {
-    return wait->joblog ? outfile_check("--joblog", wait->joblog) : EXIT_OK;
+    int code = wait->joblog ? outfile_check("--joblog", wait->joblog) : EXIT_OK;
+    return !code && wait->dir ? follow_check_dir(wait->dir) : code;
 }
 
 static int explain(const struct task_cluster *cluster, int error, const struct text *why)

@@ -223,6 +223,6 @@ int outputs_save(const struct task_source *source, const struct task_choice *cho
 
 void outputs_saved_note(const struct outputs_saved *saved, const char *dir)
 {
-    cli_note("%" PRIu64 " files are written to %s, %" PRIu64 " were there", saved->written, dir,
-             saved->present);
+    cli_note("%" PRIu64 " file%s written to %s, %" PRIu64 " were there", saved->written,
+             saved->written == 1 ? " is" : "s are", dir, saved->present);
 }

@@ -6,6 +6,7 @@
 #include "shared/base/bytes.h"
 #include "shared/base/error.h"
 #include "shared/base/memory.h"
+#include "shared/base/whole.h"
 #include "shared/tasks/spec.h"
 
 /* --- words --- */
@@ -88,7 +89,7 @@ static int read_max_fails(const char *given, struct wire_task_spec *spec, struct
     bool share = text.len && text.at[text.len - 1] == '%';
     uint64_t number = 0;
     text.len -= share;
-    int error = parse_u64(text, share ? 100 : MAP_TASKS_MAX, &number);
+    int error = parse_whole(text, share ? 100 : MAP_TASKS_MAX, &number);
     if (error || (given && !number))
         return complain(
             why, ERR_MALFORMED,

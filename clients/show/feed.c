@@ -5,6 +5,8 @@
 #include "clients/show/render.h"
 #include "shared/base/clock.h"
 
+#define HELD_WIDTH 5 /* of how many operations a node has, where more follows */
+
 /* --- lines --- */
 
 static void heartbeat_line(const struct wire_heartbeat *beat, struct text *out)
@@ -15,8 +17,9 @@ static void heartbeat_line(const struct wire_heartbeat *beat, struct text *out)
         text_add(out, "follows %-4" PRIu64, beat->coordinator);
     else
         text_add(out, "%-12s", "follows none");
-    text_add(out, " operations %-8" PRIu64 " queued %-5" PRIu64 " held %-5" PRIu64,
-             beat->operations, beat->queued, beat->held);
+    bool more = beat->jobs || beat->rejected; /* else the line ends: nothing to line up with */
+    text_add(out, " operations %-8" PRIu64 " queued %-5" PRIu64 " held %-*" PRIu64,
+             beat->operations, beat->queued, more ? HELD_WIDTH : 0, beat->held);
     if (beat->jobs)
         text_add(out, " jobs %" PRIu64, beat->jobs);
     if (beat->rejected)

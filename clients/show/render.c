@@ -270,9 +270,13 @@ static void show(FILE *out, const char *name, struct slice text)
 static void show_result(const struct wire_job_row *row, FILE *out)
 {
     char label[JOBSPEC_LABEL_MAX], head[4 * TEXT_EDGE_DIGITS + 1], tail[4 * TEXT_EDGE_DIGITS + 1];
-    char hash[HASH_TEXT_MAX], text[TEXT_INLINE_DIGITS + 1];
+    char hash[HASH_TEXT_MAX], text[TEXT_INLINE_DIGITS + 1], id[JOB_TEXT_MAX];
+    bool rows = digits_are_rows(row);
     jobspec_label(row->kind, row->spec, label);
-    if (row->text.len)
+    if (rows && row->digits)
+        fprintf(out, "%-12sa table: `conclave job wait %s` prints it\n", "result",
+                job_id_text(row->job, id));
+    else if (row->text.len)
         fprintf(out, "%-12s%s=%s\n", "result", label, text_escape(text, sizeof text, row->text));
     else if (!row->digits)
         fprintf(out, "%-12sempty\n", "result");
@@ -282,7 +286,8 @@ static void show_result(const struct wire_job_row *row, FILE *out)
         fprintf(out, "%-12s%s=%s...%s\n", "result", label,
                 text_escape(head, sizeof head, row->head),
                 text_escape(tail, sizeof tail, row->tail));
-    fprintf(out, "%-12s%" PRIu64 "\n", digits_are_bytes(row) ? "bytes" : "digits", row->digits);
+    fprintf(out, "%-12s%" PRIu64 "\n", digits_are_bytes(row) || rows ? "bytes" : "digits",
+            row->digits);
     if (row->sha256.len == HASH_BYTES)
         fprintf(out, "%-12s%s\n", "sha256", hash_text(row->sha256.at, hash));
 }

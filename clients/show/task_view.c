@@ -103,6 +103,19 @@ void task_table_head(uint64_t total, FILE *out)
             INPUT_WIDTH, "INPUT", "NODE", "TRY", ENDED_WIDTH, "ENDED BY", "TIME", "LAST OF STDERR");
 }
 
+/* What stands in the last column: the last line of stderr; or, of a task that wrote none, the end
+ * of a reason that is too long for its own column, which says "error". */
+static struct slice last_column(const struct task_view *view, bool wide, const char **ended)
+{
+    struct slice reason = view->reason;
+    if (wide || view->last_line.len || strlen(*ended) <= ENDED_WIDTH || view->time_limit)
+        return view->last_line;
+    const uint8_t *colon = memmem(reason.at, reason.len, ": ", 2);
+    size_t before = colon ? (size_t)(colon - reason.at) + 2 : 0;
+    *ended = "error";
+    return (struct slice){reason.at + before, reason.len - before};
+}
+
 void task_table_row(const struct task_view *view, uint64_t total, bool wide, FILE *out)
 {
     char input[LINE_MAX_WIDE], line[LINE_MAX_WIDE], ended[TEXT_MAX], node[24], attempt[24],
@@ -111,13 +124,13 @@ void task_table_row(const struct task_view *view, uint64_t total, bool wide, FIL
     size_t line_columns = wide ? SIZE_MAX : left > 8 ? (size_t)left : 8;
     size_t padding =
         printable_text(view->input, input, sizeof input, wide ? SIZE_MAX : INPUT_WIDTH);
-    printable_text(view->last_line, line, sizeof line, line_columns);
+    const char *ended_by = task_ended_by(view, ended);
+    printable_text(last_column(view, wide, &ended_by), line, sizeof line, line_columns);
     padding = padding < INPUT_WIDTH ? INPUT_WIDTH - padding : 0;
     fprintf(out, "%*" PRIu64 " %-9s %s%*s %4s %3s %-*.*s %6s  %s\n", number_width(total),
             view->task, task_view_state_name(view->state), input, (int)padding, "",
             number_text(view->node, node), attempt_text(view, attempt), ENDED_WIDTH,
-            wide ? TEXT_MAX : ENDED_WIDTH, task_ended_by(view, ended), time_text(view, time),
-            line[0] ? line : "-");
+            wide ? TEXT_MAX : ENDED_WIDTH, ended_by, time_text(view, time), line[0] ? line : "-");
 }
 
 /* --- JSON --- */

@@ -213,11 +213,13 @@ bool launch(struct run *run, const int fds[3])
     pid_t pid = launch_again(run, &launch, launch_once(run, &launch));
     if (pid < 0) {
         run_fail(run, COMMAND_NOT_STARTED, "cannot make a process", errno);
-    } else if (launch.error) {
-        text_format(what, sizeof what, "cannot %s %.300s",
-                    launch.failed_at ? launch.failed_at : "start",
-                    launch.failed_at ? "" : command->argv[0]);
+    } else if (launch.error && launch.failed_at) {
+        text_format(what, sizeof what, "cannot %s", launch.failed_at);
         run_fail(run, COMMAND_NOT_STARTED, what, launch.error);
+    } else if (launch.error) {
+        /* The reason first: a task's keeps TASK_REASON_MAX bytes, and its command is known. */
+        text_format(what, sizeof what, "%s: %.300s", strerror(launch.error), command->argv[0]);
+        run_fail(run, COMMAND_NOT_STARTED, what, 0);
     }
     run->pid = pid > 0 ? pid : 0;
     return pid > 0 && !launch.error;

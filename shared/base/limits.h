@@ -50,6 +50,10 @@
 #define HEARTBEAT_IDLE_PERIODS 5
 /* Ten heartbeats: one lost burst elects nobody. */
 #define ELECTION_TIMEOUT_DEFAULT_US (500 * MS_US)
+/* What --election-timeout takes, of a node and of `up`: below, a busy machine elects for nothing.
+ */
+#define ELECTION_TIMEOUT_MIN_US (10 * MS_US)
+#define ELECTION_TIMEOUT_MAX_US (3600 * SECOND_US)
 /* After a disconnect voters start in turn, not at once. */
 #define ELECTION_RANK_DELAY_US (8 * MS_US)
 #define ELECTION_RANK_MAX      5 /* later ranks wait no longer than this many delays */
@@ -195,8 +199,9 @@
 #define TEXT_EDGE_DIGITS   20 /* a longer one is logged as its first and last digits */
 /* Estimated size of a result; costlier jobs are refused. */
 #define RESULT_MAX_DEFAULT_BYTES (128 * MIB_BYTES)
-#define WAIT_MAX_MS              10000 /* the longest a long poll is held */
-#define WAITERS_MAX              4096  /* long polls held at once; then they are answered at once */
+#define RESULT_MAX_MOST_BYTES    (1024 * MIB_BYTES) /* that --max-result takes: GMP's work on it */
+#define WAIT_MAX_MS              10000              /* the longest a long poll is held */
+#define WAITERS_MAX              4096 /* long polls held at once; then they are answered at once */
 /* Requests that a node has not answered, shared among those who ask (clients_add()). A flood of
  * reads of some 120 us each keeps whoever asks next waiting for a second; of 65,536 it could be
  * eight, longer than a client waits. One client of one broker may have a third of them, the widest
@@ -499,6 +504,7 @@
 /* Recorded at once by a node; then it takes no part in more. */
 #define SNAPSHOTS_ACTIVE_MAX        64
 #define SNAPSHOTS_KEPT_MAX          100 /* on the disk of each initiator; the oldest go first */
+#define SNAPSHOT_EVERY_MAX_US       (24 * 3600 * SECOND_US) /* that --snapshot-every takes */
 #define SNAPSHOT_TIMEOUT_DEFAULT_US (2 * SECOND_US) /* who is silent for so long is missing */
 /* What was released since a cut that somebody asked for stays for so long, on each disk, until an
  * export has begun to read it, and then while it goes on: a person types the next command within

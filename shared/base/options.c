@@ -10,6 +10,7 @@
 #include "shared/base/memory.h"
 #include "shared/base/terminal.h"
 #include "shared/base/text.h"
+#include "shared/base/whole.h"
 
 #define ENV_NAME_MAX 64
 
@@ -61,7 +62,7 @@ static const char *allowed(const struct option_spec *spec, char at[TEXT_MAX])
 static int store_number(const struct option_spec *spec, struct slice text)
 {
     uint64_t number = 0, max = takes_never(spec) ? TIME_LONGEST_US : spec->max;
-    int error = spec->kind == OPTION_U64        ? parse_u64(text, max, &number)
+    int error = spec->kind == OPTION_U64        ? parse_whole(text, max, &number)
                 : spec->kind == OPTION_DURATION ? parse_duration_us(text, max, &number)
                                                 : parse_size(text, max, &number);
     if (takes_never(spec) && slice_equals(text, "never")) {

@@ -18,7 +18,7 @@
 
 enum option_kind {
     OPTION_FLAG,     /* bool */
-    OPTION_U64,      /* uint64_t within min..max */
+    OPTION_U64,      /* uint64_t within min..max, as parse_whole() reads it: 1000, 1_000, 1e3 */
     OPTION_DURATION, /* uint64_t microseconds within min..max; with a max of TIME_NEVER_US also
                         "never", which is that */
     OPTION_SIZE,     /* uint64_t bytes within min..max */

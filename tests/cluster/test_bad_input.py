@@ -75,7 +75,7 @@ WORDS = [
     ("submit factorial 10 -o x", USAGE, "--output"),
     ("status --timeut 3s", USAGE, "--timeout"),
     ("status --timeout 20000d", USAGE, "or never"),
-    ("up --max-result 1P", USAGE, "1TiB"),
+    ("up --max-result 1P", USAGE, "1GiB"),
     ("job", USAGE, None),
     ("nonsense", USAGE, "nonsense"),
     ("status x", USAGE, "x"),

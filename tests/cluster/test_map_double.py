@@ -154,7 +154,7 @@ def test_a_directory_is_completed(cluster, tmp_path):
     assert (out / "1.out").read_text() == "1:a\n" and (out / "2.err").read_text().endswith("bad header\n")
     (out / "1.out").unlink()
     code, _, errors = client.run("job", "output", "1-2000", "--dir", out)
-    assert code == OK and "1 files are written" in errors and "2 were there" in errors
+    assert code == OK and "1 file is written" in errors and "2 were there" in errors
     assert (out / "1.out").read_text() == "1:a\n"
 
 

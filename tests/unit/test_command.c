@@ -167,10 +167,10 @@ static void what_cannot_be_started_says_why(void **state)
     commands_up();
     static const struct {
         const char *argv[2], *error;
-    } cases[] = {{{"./not-there"}, "cannot start ./not-there: No such file or directory"},
-                 {{"no-such-program"}, "cannot start no-such-program: No such file or directory"},
-                 {{"/etc/passwd"}, "cannot start /etc/passwd: Permission denied"},
-                 {{""}, "cannot start : No such file or directory"}};
+    } cases[] = {{{"./not-there"}, "No such file or directory: ./not-there"},
+                 {{"no-such-program"}, "No such file or directory: no-such-program"},
+                 {{"/etc/passwd"}, "Permission denied: /etc/passwd"},
+                 {{""}, "No such file or directory: "}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct command *command = script_of("", 1);
         command->argv = cases[i].argv;

@@ -381,7 +381,7 @@ static void what_is_no_job_is_refused_with_the_reason(void **state)
         {"factorial", "1 ", "'1 '", ERR_MALFORMED},
         {"primorial", "4294967296", "at most 4294967295", ERR_RANGE},
         {"primorial", "", "one whole number, such as `primorial 30`", ERR_MALFORMED},
-        {"binomial", "10", "two whole numbers, such as `binomial 10 3`; got 1 words",
+        {"binomial", "10", "two whole numbers, such as `binomial 10 3`; got 1 word",
          ERR_MALFORMED},
         {"binomial", "10  3", "'10  3'", ERR_MALFORMED},
         {"binomial", "10 -3", "'10 -3'", ERR_MALFORMED},

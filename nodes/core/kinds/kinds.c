@@ -84,7 +84,7 @@ static int read_numbers(struct plan *plan, struct slice spec, struct text *why)
     char shown[TEXT_MAX / 4];
     if (count_words(spec) != kind->numbers) {
         expect(kind, why);
-        text_add(why, "; got %zu words", count_words(spec));
+        text_add(why, "; got %zu word%s", count_words(spec), count_words(spec) == 1 ? "" : "s");
         return ERR_MALFORMED;
     }
     struct slice rest = spec;
@@ -286,6 +286,10 @@ void plan_spec(const struct plan *plan, struct text *out)
 
 void plan_name(const struct plan *plan, struct text *out)
 {
+    if (plan->kind->input) {
+        plan_label(plan, out);
+        return;
+    }
     text_add(out, "%s ", plan->kind->name);
     plan_spec(plan, out);
 }

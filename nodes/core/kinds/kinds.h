@@ -147,7 +147,8 @@ void kind_label(const struct job_kind *kind, const char *spec, struct text *out)
 /* Appends the argument, as plan_parse() takes it: "10". */
 void plan_spec(const struct plan *plan, struct text *out);
 
-/* Appends kind and argument: "factorial 10"; or what stands before the result: "10!". */
+/* Appends kind and argument, "factorial 10"; of a kind with inputs, whose argument only says how
+ * large they are, the label. Or what stands before the result: "10!". */
 void plan_name(const struct plan *plan, struct text *out);
 void plan_label(const struct plan *plan, struct text *out);
 

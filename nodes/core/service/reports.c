@@ -262,8 +262,8 @@ void report_explanation(const struct service *service, const struct job *job, st
     text_add(out, "%" PRIu64 " of %" PRIu64 " operations done, %" PRIu64 " executed in all\n",
              status.done, job->plan.total, status.executed);
     if (job->state == JOB_DONE)
-        text_add(out, "its result has %" PRIu64 " digits, converted by node %u\n", job->digits,
-                 job->converter);
+        text_add(out, "its result has %" PRIu64 " digit%s, converted by node %u\n", job->digits,
+                 job->digits == 1 ? "" : "s", job->converter);
     else if (job_is_finished(job))
         text_add(out, "%s\n", job->reason);
     else if (!space_suffices(service->raft, &full))
