@@ -26,22 +26,28 @@ static uint8_t *make_room(struct bytes *bytes, size_t len)
     return bytes->at + bytes->len;
 }
 
-int snapshot_word(int n_words, char **words, struct snapshot_name *out)
+int snapshot_id_read(struct conclave *cluster, const char *text, struct snapshot_name *out)
 {
     char room[TEXT_MAX / 4];
+    if (!snapshot_name_parse(slice_of(text), out))
+        return EXIT_OK;
+    return connection_fail(cluster, EXIT_USAGE,
+                           "'%s' is not a snapshot id, which looks like 3-00000001b9ffba8b-4",
+                           text_escape(room, sizeof room, slice_of(text)));
+}
+
+int snapshot_word(struct cli *cli, int n_words, char **words, struct snapshot_name *out)
+{
     if (n_words < 1)
         return cli_fail(EXIT_USAGE, "a snapshot's id is needed, such as 3-00000001b9ffba8b-4; "
                                     "`conclave snapshot list` shows them");
-    if (!snapshot_name_parse(slice_of(words[0]), out))
-        return EXIT_OK;
-    return cli_fail(EXIT_USAGE, "'%s' is not a snapshot id, which looks like 3-00000001b9ffba8b-4",
-                    text_escape(room, sizeof room, slice_of(words[0])));
+    return cli_told(cli, snapshot_id_read(&cli->connection, words[0], out));
 }
 
 /* --- from its initiator --- */
 
-static int fetch_chunk(struct cli *cli, const struct snapshot_name *name, struct bytes *bytes,
-                       uint64_t *total)
+static int fetch_chunk(struct conclave *cluster, const struct snapshot_name *name,
+                       struct bytes *bytes, uint64_t *total)
 {
     struct message *request = message_new(MESSAGE_SNAPSHOT_GET), *reply = NULL;
     struct wire_snapshot_get *get = &request->as.snapshot_get;
@@ -49,7 +55,7 @@ static int fetch_chunk(struct cli *cli, const struct snapshot_name *name, struct
     get->incarnation = name->incarnation;
     get->counter = name->counter;
     get->offset = bytes->len;
-    int code = cli_ask(cli, request, MESSAGE_SNAPSHOT_CHUNK, &reply);
+    int code = connection_ask(cluster, request, MESSAGE_SNAPSHOT_CHUNK, &reply);
     if (code)
         return code;
     const struct wire_snapshot_chunk *chunk = &reply->as.snapshot_chunk;
@@ -62,29 +68,51 @@ static int fetch_chunk(struct cli *cli, const struct snapshot_name *name, struct
         memcpy(make_room(bytes, frame->len), frame->at, frame->len);
         bytes->len += frame->len;
     } else {
-        code =
-            cli_fail(EXIT_FAILED, "node %" PRIu64 " sent a part of the snapshot that does not fit",
-                     name->initiator);
+        code = connection_fail(cluster, EXIT_FAILED,
+                               "node %" PRIu64 " sent a part of the snapshot that does not fit",
+                               name->initiator);
     }
     message_drop(&reply);
     return code;
 }
 
-int snapshot_fetch(struct cli *cli, const struct snapshot_name *name, struct snapshot_model **out)
+int snapshot_fetch_bytes(struct conclave *cluster, const struct snapshot_name *name, uint8_t **at,
+                         size_t *len)
 {
     struct bytes bytes = {0};
-    struct text why = {0};
     uint64_t total = 1;
     int code = EXIT_OK;
-    *out = NULL;
     while (!code && bytes.len < total)
-        code = fetch_chunk(cli, name, &bytes, &total);
-    if (!code && snapshot_model_load((struct slice){bytes.at, bytes.len}, out, &why))
-        code = cli_fail(EXIT_FAILED, "the snapshot that node %" PRIu64 " keeps is malformed: %s",
-                        name->initiator, why.at);
-    if (!code) /* as `snapshot list` has it: of all parts, which the head did not know yet */
-        (*out)->bytes = bytes.len;
-    free(bytes.at);
+        code = fetch_chunk(cluster, name, &bytes, &total);
+    *at = bytes.at;
+    *len = bytes.len;
+    return code;
+}
+
+int snapshot_load(struct conclave *cluster, const struct snapshot_name *name,
+                  struct slice container, struct snapshot_model **out)
+{
+    struct text why = {0};
+    *out = NULL;
+    if (snapshot_model_load(container, out, &why))
+        return connection_fail(cluster, EXIT_FAILED,
+                               "the snapshot that node %" PRIu64 " keeps is malformed: %s",
+                               name->initiator, why.at);
+    /* as `snapshot list` has it: of all parts, which the head did not know yet */
+    (*out)->bytes = container.len;
+    return EXIT_OK;
+}
+
+int snapshot_fetch(struct conclave *cluster, const struct snapshot_name *name,
+                   struct snapshot_model **out)
+{
+    uint8_t *at;
+    size_t len;
+    *out = NULL;
+    int code = snapshot_fetch_bytes(cluster, name, &at, &len);
+    if (!code)
+        code = snapshot_load(cluster, name, (struct slice){at, len}, out);
+    free(at);
     return code;
 }
 
@@ -125,6 +153,7 @@ int snapshot_read(const char *path, struct snapshot_model **out)
 int snapshot_find(struct cli *cli, const char *word, struct snapshot_model **out)
 {
     struct snapshot_name name;
-    return snapshot_name_parse(slice_of(word), &name) ? snapshot_read(word, out)
-                                                      : snapshot_fetch(cli, &name, out);
+    return snapshot_name_parse(slice_of(word), &name)
+               ? snapshot_read(word, out)
+               : cli_told(cli, snapshot_fetch(&cli->connection, &name, out));
 }

@@ -46,13 +46,13 @@ int snapshot_export_run(struct cli *cli, int n_words, char **words)
 {
     struct snapshot_name name;
     struct snapshot_model *model = NULL;
-    int code = snapshot_word(n_words, words, &name);
+    int code = snapshot_word(cli, n_words, words, &name);
     if (!code && n_words < 2)
         code = cli_fail(EXIT_USAGE, "a file is needed after the id; - is stdout");
     if (!code)
         code = cli_no_words(n_words - 2, words + 2);
     if (!code)
-        code = snapshot_fetch(cli, &name, &model);
+        code = cli_told(cli, snapshot_fetch(&cli->connection, &name, &model));
     if (code)
         return code;
     json_t *object = snapshot_json(model, (struct snapshot_json_parts){.checkpoint = true});
