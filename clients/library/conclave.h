@@ -321,7 +321,8 @@ CONCLAVE_API int conclave_key(struct conclave *cluster, struct conclave_key *key
  * an amount (1 to 1,000,000,000,000,000) into one, take it out, and send it to another one, of that
  * node or of another. The same key moves it once; NULL: a new one. *balance (may be NULL): of the
  * (first) account then. *repeated (may be NULL): not 0 when the key was known. CONCLAVE_FAILED: it
- * has not so much, or would have too much. */
+ * has not so much, or would have too much; CONCLAVE_NOT_FOUND: there is none of that name, be it
+ * the one that is to get it: a deposit makes one. */
 CONCLAVE_API int conclave_bank_deposit(struct conclave *cluster, unsigned node, const char *account,
                                        uint64_t amount, const char *key, uint64_t *balance,
                                        int *repeated);
@@ -333,6 +334,7 @@ CONCLAVE_API int conclave_bank_transfer(struct conclave *cluster, unsigned from_
                                         uint64_t amount, const char *key, uint64_t *balance,
                                         int *repeated);
 
+/* CONCLAVE_NOT_FOUND: there is no such account. */
 CONCLAVE_API int conclave_bank_balance(struct conclave *cluster, unsigned node, const char *account,
                                        uint64_t *balance);
 
