@@ -1,23 +1,12 @@
 #include "clients/ask/snapshot_fetch.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clients/show/snapshot_json.h"
 #include "shared/base/limits.h"
 
-#define READ_BYTES (64 * KIB_BYTES)
-
-/* Bytes that come one after another. */
-struct bytes {
-    uint8_t *at;
-    size_t len, size;
-};
-
-static uint8_t *make_room(struct bytes *bytes, size_t len)
+uint8_t *snapshot_bytes_room(struct snapshot_bytes *bytes, size_t len)
 {
     if (bytes->len + len > bytes->size) {
         bytes->size = 2 * bytes->size > bytes->len + len ? 2 * bytes->size : bytes->len + len;
@@ -36,18 +25,8 @@ int snapshot_id_read(struct conclave *cluster, const char *text, struct snapshot
                            text_escape(room, sizeof room, slice_of(text)));
 }
 
-int snapshot_word(struct cli *cli, int n_words, char **words, struct snapshot_name *out)
-{
-    if (n_words < 1)
-        return cli_fail(EXIT_USAGE, "a snapshot's id is needed, such as 3-00000001b9ffba8b-4; "
-                                    "`conclave snapshot list` shows them");
-    return cli_told(cli, snapshot_id_read(&cli->connection, words[0], out));
-}
-
-/* --- from its initiator --- */
-
 static int fetch_chunk(struct conclave *cluster, const struct snapshot_name *name,
-                       struct bytes *bytes, uint64_t *total)
+                       struct snapshot_bytes *bytes, uint64_t *total)
 {
     struct message *request = message_new(MESSAGE_SNAPSHOT_GET), *reply = NULL;
     struct wire_snapshot_get *get = &request->as.snapshot_get;
@@ -65,7 +44,7 @@ static int fetch_chunk(struct conclave *cluster, const struct snapshot_name *nam
     fits = fits && frame->len <= chunk->total - bytes->len;
     if (fits) {
         *total = chunk->total;
-        memcpy(make_room(bytes, frame->len), frame->at, frame->len);
+        memcpy(snapshot_bytes_room(bytes, frame->len), frame->at, frame->len);
         bytes->len += frame->len;
     } else {
         code = connection_fail(cluster, EXIT_FAILED,
@@ -76,16 +55,14 @@ static int fetch_chunk(struct conclave *cluster, const struct snapshot_name *nam
     return code;
 }
 
-int snapshot_fetch_bytes(struct conclave *cluster, const struct snapshot_name *name, uint8_t **at,
-                         size_t *len)
+int snapshot_fetch_bytes(struct conclave *cluster, const struct snapshot_name *name,
+                         struct snapshot_bytes *out)
 {
-    struct bytes bytes = {0};
     uint64_t total = 1;
     int code = EXIT_OK;
-    while (!code && bytes.len < total)
-        code = fetch_chunk(cluster, name, &bytes, &total);
-    *at = bytes.at;
-    *len = bytes.len;
+    *out = (struct snapshot_bytes){0};
+    while (!code && out->len < total)
+        code = fetch_chunk(cluster, name, out, &total);
     return code;
 }
 
@@ -106,54 +83,11 @@ int snapshot_load(struct conclave *cluster, const struct snapshot_name *name,
 int snapshot_fetch(struct conclave *cluster, const struct snapshot_name *name,
                    struct snapshot_model **out)
 {
-    uint8_t *at;
-    size_t len;
+    struct snapshot_bytes bytes;
     *out = NULL;
-    int code = snapshot_fetch_bytes(cluster, name, &at, &len);
+    int code = snapshot_fetch_bytes(cluster, name, &bytes);
     if (!code)
-        code = snapshot_load(cluster, name, (struct slice){at, len}, out);
-    free(at);
-    return code;
-}
-
-/* --- from a file --- */
-
-static int read_bytes(FILE *in, const char *path, struct bytes *bytes)
-{
-    size_t got;
-    do {
-        got = fread(make_room(bytes, READ_BYTES), 1, READ_BYTES, in);
-        bytes->len += got;
-    } while (got && bytes->len <= SNAPSHOT_FILE_BYTES_MAX);
-    if (ferror(in))
-        return cli_fail(EXIT_USAGE, "%s cannot be read: %s", path, strerror(errno));
-    if (bytes->len > SNAPSHOT_FILE_BYTES_MAX)
-        return cli_fail(EXIT_USAGE, "%s is too large for a snapshot", path);
-    return EXIT_OK;
-}
-
-int snapshot_read(const char *path, struct snapshot_model **out)
-{
-    struct bytes bytes = {0};
-    struct text why = {0};
-    bool is_stdin = !strcmp(path, "-");
-    FILE *in = is_stdin ? stdin : fopen(path, "re");
-    *out = NULL;
-    if (!in)
-        return cli_fail(EXIT_USAGE, "%s cannot be read: %s", path, strerror(errno));
-    int code = read_bytes(in, path, &bytes);
-    if (!is_stdin)
-        fclose(in);
-    if (!code && snapshot_load_any((struct slice){bytes.at, bytes.len}, out, &why))
-        code = cli_fail(EXIT_USAGE, "%s is not a snapshot: %s", path, why.at);
+        code = snapshot_load(cluster, name, (struct slice){bytes.at, bytes.len}, out);
     free(bytes.at);
     return code;
-}
-
-int snapshot_find(struct cli *cli, const char *word, struct snapshot_model **out)
-{
-    struct snapshot_name name;
-    return snapshot_name_parse(slice_of(word), &name)
-               ? snapshot_read(word, out)
-               : cli_told(cli, snapshot_fetch(&cli->connection, &name, out));
 }

@@ -7,6 +7,7 @@
 #include "clients/command/commands.h"
 #include "clients/local/outfile.h"
 #include "clients/ask/snapshot_fetch.h"
+#include "clients/command/snapshot_word.h"
 #include "clients/ask/snapshot_values.h"
 #include "clients/show/snapshot_json.h"
 #include "shared/snapshot/verify.h"

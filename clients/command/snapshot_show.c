@@ -4,6 +4,7 @@
 
 #include "clients/command/commands.h"
 #include "clients/ask/snapshot_fetch.h"
+#include "clients/command/snapshot_word.h"
 #include "clients/library/snapshots.h"
 #include "clients/show/snapshot_json.h"
 #include "clients/show/table.h"

@@ -230,20 +230,20 @@ int conclave_snapshot_read(struct conclave *cluster, const char *id, void **byte
 {
     struct snapshot_name name;
     struct snapshot_model *model = NULL; /* that it can be read is all that is wanted */
-    uint8_t *at = NULL;
+    struct snapshot_bytes got = {0};
     *bytes = NULL;
     *len = 0;
     int code = snapshot_id_read(cluster, id, &name);
     if (!code)
-        code = snapshot_fetch_bytes(cluster, &name, &at, len);
+        code = snapshot_fetch_bytes(cluster, &name, &got);
     if (!code)
-        code = snapshot_load(cluster, &name, (struct slice){at, *len}, &model);
+        code = snapshot_load(cluster, &name, (struct slice){got.at, got.len}, &model);
     snapshot_model_destroy(&model);
     if (code) {
-        free(at);
-        *len = 0;
+        free(got.at);
         return code;
     }
-    *bytes = at;
+    *bytes = got.at;
+    *len = got.len;
     return EXIT_OK;
 }
