@@ -159,13 +159,14 @@ static void finish(struct client *client, struct client_call *call, int outcome)
     }
 }
 
-/* Returns whether the answer means "later, or elsewhere", and remembers its reason. */
-static bool refused(struct client *client, const struct message *reply)
+/* Returns whether the answer means "later, or elsewhere" to who needs so much, and remembers its
+ * reason. */
+static bool refused(struct client *client, enum client_need need, const struct message *reply)
 {
-    if (reply->type != MESSAGE_ERROR)
+    if (reply->type != MESSAGE_ERROR || need == CLIENT_ONCE)
         return false;
     const struct wire_error *error = &reply->as.error;
-    if (!slice_equals(error->code, "unavailable") &&
+    if ((need == CLIENT_LOOKING || !slice_equals(error->code, "unavailable")) &&
         !slice_equals(error->code, "not_coordinator") && !slice_equals(error->code, "busy"))
         return false;
     char room[TEXT_MAX];
@@ -272,7 +273,7 @@ static void take_reply(struct client *client, uint64_t now_us)
         call->due_us = now_us;
     } else if (call && may_come(call, reply, now_us)) {
         call->due_us = now_us + CLIENT_BACKOFF_MS * MS_US;
-    } else if (call && call->need != CLIENT_ONCE && refused(client, reply)) {
+    } else if (call && refused(client, call->need, reply)) {
         uint64_t pause_ms = CLIENT_BACKOFF_MS * (1 + call->refusals++ / 4);
         call->due_us = now_us + (pause_ms < BACKOFF_MAX_MS ? pause_ms : BACKOFF_MAX_MS) * MS_US;
         elsewhere = call->refusals % REFUSALS_PER_BROKER == 0 && client->brokers->n > 1;

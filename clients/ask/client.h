@@ -18,6 +18,8 @@ struct client;
 enum client_need {
     CLIENT_ONCE,    /* the first answer counts, "no coordinator" included; CLIENT_UNREACHABLE_MS
                        without any */
+    CLIENT_LOOKING, /* the answer that there is no coordinator counts; who is busy, or coordinates
+                       no more, is asked again; CLIENT_UNAVAILABLE_MS without any */
     CLIENT_PATIENT, /* CLIENT_UNAVAILABLE_MS without a coordinator, CLIENT_UNREACHABLE_MS without a
                        broker */
     CLIENT_WAITING, /* the time without a coordinator does not count, the broker must answer */

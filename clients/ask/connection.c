@@ -165,12 +165,15 @@ int connection_expect(struct conclave *connection, const struct message *reply,
                            message_name(reply->type), message_name(expected));
 }
 
-int connection_ask(struct conclave *connection, struct message *request, enum message_type expected,
-                   struct message **reply)
+int connection_ask_as(struct conclave *connection, struct message *request,
+                      enum message_type expected, const struct asking *how, struct message **reply)
 {
     struct message *got = NULL;
-    int error = client_ask(connection_client(connection), request, CLIENT_PATIENT, 0,
-                           connection_deadline_us(connection), &got);
+    *reply = NULL;
+    struct client *client = connection_client(connection);
+    uint64_t within_us = how->within_us ? how->within_us : connection->timeout_us;
+    int error =
+        client_ask(client, request, how->need, how->wait_us, clock_now_us() + within_us, &got);
     connection->unanswered = error;
     if (error)
         return connection_explain(connection, error);
@@ -179,4 +182,11 @@ int connection_ask(struct conclave *connection, struct message *request, enum me
         message_drop(&got);
     *reply = got;
     return code;
+}
+
+int connection_ask(struct conclave *connection, struct message *request, enum message_type expected,
+                   struct message **reply)
+{
+    static const struct asking patiently = {.need = CLIENT_PATIENT};
+    return connection_ask_as(connection, request, expected, &patiently, reply);
 }

@@ -66,4 +66,15 @@ int connection_expect(struct conclave *connection, const struct message *reply,
 int connection_ask(struct conclave *connection, struct message *request, enum message_type expected,
                    struct message **reply);
 
+/* How something is asked: as patiently as `need` says; `wait_us`: the coordinator may hold the
+ * answer back so long; `within_us`: else given up, 0: connection_deadline_us(). */
+struct asking {
+    enum client_need need;
+    uint64_t wait_us, within_us;
+};
+
+/* The same for what is not asked as everything else is. */
+int connection_ask_as(struct conclave *connection, struct message *request,
+                      enum message_type expected, const struct asking *how, struct message **reply);
+
 #endif

@@ -1,23 +1,33 @@
-/* snapshot_fetch.h - snapshots from the node that keeps them, or from files. Each explains what
- * fails in one line and returns the exit code. */
+/* snapshot_fetch.h - snapshots from the node that keeps them. */
 #ifndef CONCLAVE_CLIENTS_SNAPSHOT_FETCH_H
 #define CONCLAVE_CLIENTS_SNAPSHOT_FETCH_H
 
-#include "clients/cli.h"
+#include "clients/ask/connection.h"
 #include "shared/snapshot/model.h"
 
-/* The words' only one as an id: EXIT_USAGE when it is none. */
-int snapshot_word(int n_words, char **words, struct snapshot_name *out);
+/* Reads an id. EXIT_USAGE and the connection's reason when it is none. */
+int snapshot_id_read(struct conclave *cluster, const char *text, struct snapshot_name *out);
 
-/* Asks the initiator that the id names; EXIT_NOT_FOUND when it has no such snapshot. Caller
- * destroys. */
-int snapshot_fetch(struct cli *cli, const struct snapshot_name *name, struct snapshot_model **out);
+/* Bytes that come one after another. Zero-initialize. */
+struct snapshot_bytes {
+    uint8_t *at; /* owned: free() */
+    size_t len, size;
+};
 
-/* Reads a file, a container or JSON; EXIT_USAGE when it is neither. "-" is stdin. Caller
- * destroys. */
-int snapshot_read(const char *path, struct snapshot_model **out);
+/* Where so many more may be written, behind those that are there. */
+uint8_t *snapshot_bytes_room(struct snapshot_bytes *bytes, size_t len);
 
-/* Whichever of the two the word is. */
-int snapshot_find(struct cli *cli, const char *word, struct snapshot_model **out);
+/* Asks the initiator that the id names for all bytes of the container (the caller's, also those of
+ * a part). EXIT_NOT_FOUND when it has no such snapshot; a code, and the connection's reason. */
+int snapshot_fetch_bytes(struct conclave *cluster, const struct snapshot_name *name,
+                         struct snapshot_bytes *out);
+
+/* Reads them (caller destroys). EXIT_FAILED and the reason: what that node keeps is malformed. */
+int snapshot_load(struct conclave *cluster, const struct snapshot_name *name,
+                  struct slice container, struct snapshot_model **out);
+
+/* Both (caller destroys). */
+int snapshot_fetch(struct conclave *cluster, const struct snapshot_name *name,
+                   struct snapshot_model **out);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "clients/ask/account.h"
 #include "clients/command/commands.h"
+#include "clients/library/conclave.h"
 
 static struct {
     const char *key;
@@ -32,34 +33,35 @@ static json_t *number(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
-/* Takes the request, asks, and prints the account as it is then. */
-static int change(struct cli *cli, struct message *request, const struct account *account,
-                  uint64_t amount, const char *key)
+/* What came of a change: the account as it is then. */
+struct changed {
+    uint64_t balance;
+    int repeated;
+};
+
+static int show(struct cli *cli, int code, const struct account *account, uint64_t amount,
+                const char *key, const struct changed *is)
 {
-    struct message *reply = NULL;
-    request->as.bank_change.node = account->node;
-    request->as.bank_change.key = message_text(request, key);
-    request->as.bank_change.account = message_text(request, account->name);
-    request->as.bank_change.amount = amount;
-    int code = cli_change(cli, request, MESSAGE_BANK_ACCOUNT, key, &reply);
     if (code)
-        return code;
-    const struct wire_bank_account *row = &reply->as.bank_account;
+        return cli_changed(cli, code, key);
     if (cli->json)
         cli_print_json(cli,
                        json_pack("{s:s, s:o, s:o, s:o, s:s, s:b}", "account", account->name, "node",
                                  number(account->node), "amount", number(amount), "balance",
-                                 number(row->balance), "key", key, "repeated", row->repeated));
+                                 number(is->balance), "key", key, "repeated", is->repeated));
     else
-        printf("%" PRIu64 "\n", row->balance);
-    message_drop(&reply);
+        printf("%" PRIu64 "\n", is->balance);
     return EXIT_OK;
 }
 
-static int change_one(struct cli *cli, int n_words, char **words, enum message_type type,
-                      const char *example)
+typedef int change_one(struct conclave *cluster, unsigned node, const char *account,
+                       uint64_t amount, const char *key, uint64_t *balance, int *repeated);
+
+static int run_one(struct cli *cli, int n_words, char **words, change_one *change,
+                   const char *example)
 {
     struct account account;
+    struct changed is;
     uint64_t amount;
     char key[JOB_KEY_TEXT_MAX];
     if (n_words != 2)
@@ -70,22 +72,27 @@ static int change_one(struct cli *cli, int n_words, char **words, enum message_t
         code = parse_amount(words[1], &amount);
     if (!code)
         code = cli_key(options.key, key);
-    return code ? code : change(cli, message_new(type), &account, amount, key);
+    if (code)
+        return code;
+    code = change(&cli->connection, (unsigned)account.node, account.name, amount, key, &is.balance,
+                  &is.repeated);
+    return show(cli, code, &account, amount, key, &is);
 }
 
 int bank_deposit_run(struct cli *cli, int n_words, char **words)
 {
-    return change_one(cli, n_words, words, MESSAGE_BANK_DEPOSIT, "bank deposit");
+    return run_one(cli, n_words, words, conclave_bank_deposit, "bank deposit");
 }
 
 int bank_withdraw_run(struct cli *cli, int n_words, char **words)
 {
-    return change_one(cli, n_words, words, MESSAGE_BANK_WITHDRAW, "bank withdraw");
+    return run_one(cli, n_words, words, conclave_bank_withdraw, "bank withdraw");
 }
 
 int bank_transfer_run(struct cli *cli, int n_words, char **words)
 {
     struct account from, to;
+    struct changed is;
     uint64_t amount;
     char key[JOB_KEY_TEXT_MAX];
     if (n_words != 3)
@@ -100,32 +107,28 @@ int bank_transfer_run(struct cli *cli, int n_words, char **words)
         code = cli_key(options.key, key);
     if (code)
         return code;
-    struct message *request = message_new(MESSAGE_BANK_TRANSFER);
-    request->as.bank_transfer.to = message_text(request, to.name);
-    request->as.bank_transfer.to_node = to.node;
-    return change(cli, request, &from, amount, key);
+    code =
+        conclave_bank_transfer(&cli->connection, (unsigned)from.node, from.name, (unsigned)to.node,
+                               to.name, amount, key, &is.balance, &is.repeated);
+    return show(cli, code, &from, amount, key, &is);
 }
 
 static int show_balance(struct cli *cli, const char *word)
 {
     struct account account;
-    struct message *reply = NULL;
+    uint64_t balance;
     int code = parse_account(word, &account);
     if (code)
         return code;
-    struct message *request = message_new(MESSAGE_BANK_BALANCE);
-    request->as.bank_balance.node = account.node;
-    request->as.bank_balance.account = message_text(request, account.name);
-    code = cli_ask(cli, request, MESSAGE_BANK_ACCOUNT, &reply);
+    code = cli_told(cli, conclave_bank_balance(&cli->connection, (unsigned)account.node,
+                                               account.name, &balance));
     if (code)
         return code;
-    uint64_t balance = reply->as.bank_account.balance;
     if (cli->json)
         cli_print_json(cli, json_pack("{s:s, s:o, s:o}", "account", account.name, "node",
                                       number(account.node), "balance", number(balance)));
     else
         printf("%" PRIu64 "\n", balance);
-    message_drop(&reply);
     return EXIT_OK;
 }
 

@@ -4,8 +4,8 @@
 
 #include "clients/ask/cluster.h"
 #include "clients/command/commands.h"
+#include "clients/library/conclave.h"
 #include "clients/show/table.h"
-#include "shared/base/text.h"
 
 static struct {
     uint64_t node, limit;
@@ -33,49 +33,34 @@ struct listing {
     json_t *accounts;
     struct table *table;
     uint64_t shown;
+    uint64_t node; /* at which the listing is */
+    struct sums sums;
 };
 
-static void take_account(const struct wire_account_row *row, uint64_t node, struct listing *listing,
-                         struct sums *sums)
+static int take_account(void *context, const char *account, uint64_t balance)
 {
-    char name[LEDGER_NAME_MAX * 4 + 1];
-    text_escape(name, sizeof name, row->account);
-    sums->accounts++;
-    sums->total += row->balance;
+    struct listing *listing = context;
+    listing->sums.accounts++;
+    listing->sums.total += balance;
     if (options.limit && listing->shown == options.limit)
-        return; /* the sums are of all */
+        return 0; /* the sums are of all */
     listing->shown++;
     if (listing->accounts) {
-        json_object_set_new(listing->accounts, name, json_integer((json_int_t)row->balance));
-        return;
+        json_object_set_new(listing->accounts, account, json_integer((json_int_t)balance));
+        return 0;
     }
-    table_add(listing->table, "%" PRIu64, node);
-    table_add(listing->table, "%s", name);
-    table_add(listing->table, "%" PRIu64, row->balance);
+    table_add(listing->table, "%" PRIu64, listing->node);
+    table_add(listing->table, "%s", account);
+    table_add(listing->table, "%" PRIu64, balance);
+    return 0;
 }
 
-/* Lists a node, page by page; what changes meanwhile may be seen or not. */
-static int list_node(struct cli *cli, uint64_t node, struct listing *listing, struct sums *sums)
+static int list_node(struct cli *cli, uint64_t node, struct listing *listing)
 {
-    char after[LEDGER_NAME_MAX * 4 + 1] = "";
-    for (bool more = true; more;) {
-        struct message *request = message_new(MESSAGE_BANK_LIST), *reply = NULL;
-        request->as.bank_list.node = node;
-        request->as.bank_list.after = message_text(request, after);
-        int code = cli_ask(cli, request, MESSAGE_BANK_PAGE, &reply);
-        if (code)
-            return code;
-        const struct wire_bank_page *page = &reply->as.bank_page;
-        for (size_t i = 0; i < page->accounts.n; i++)
-            take_account(&page->accounts.at[i], node, listing, sums);
-        more = page->more && page->accounts.n;
-        if (more)
-            text_escape(after, sizeof after, page->accounts.at[page->accounts.n - 1].account);
-        else
-            sums->sent += page->sent;
-        message_drop(&reply);
-    }
-    return EXIT_OK;
+    listing->node = node;
+    listing->sums = (struct sums){0};
+    return cli_told(cli, conclave_bank_list(&cli->connection, (unsigned)node, take_account, listing,
+                                            &listing->sums.sent));
 }
 
 static json_t *node_json(uint64_t node, json_t *accounts, const struct sums *sums)
@@ -96,14 +81,13 @@ int bank_list_run(struct cli *cli, int n_words, char **words)
     json_t *nodes = cli->json ? json_array() : NULL;
     struct listing listing = {.table = nodes ? NULL : table_new(columns, options.wide)};
     for (uint64_t node = options.node ? options.node : 1; !code && node <= last; node++) {
-        struct sums sums = {0};
         listing.accounts = nodes ? json_object() : NULL;
-        code = list_node(cli, node, &listing, &sums);
+        code = list_node(cli, node, &listing);
         if (nodes)
-            json_array_append_new(nodes, node_json(node, listing.accounts, &sums));
-        all.accounts += sums.accounts;
-        all.total += sums.total;
-        all.sent += sums.sent;
+            json_array_append_new(nodes, node_json(node, listing.accounts, &listing.sums));
+        all.accounts += listing.sums.accounts;
+        all.total += listing.sums.total;
+        all.sent += listing.sums.sent;
     }
     if (nodes && !code) {
         cli_print_json(cli, json_pack("{s:o, s:I, s:I}", "nodes", nodes, "total",

@@ -9,6 +9,7 @@
 #include "clients/command/commands.h"
 #include "clients/ask/latency.h"
 #include "clients/ask/session.h"
+#include "clients/library/bank.h"
 #include "shared/base/clock.h"
 #include "shared/base/hash.h"
 #include "shared/base/memory.h"
@@ -65,35 +66,37 @@ static uint64_t node_of(const struct load *load, uint64_t account)
     return 1 + account % load->nodes;
 }
 
-static struct slice name_of(struct message *message, uint64_t account)
+#define ACCOUNT_MAX (sizeof "load-" + 20) /* bytes of the name of one of them, with its end */
+
+static const char *name_of(uint64_t account, char at[ACCOUNT_MAX])
 {
-    char name[LEDGER_NAME_MAX + 1];
-    text_format(name, sizeof name, "load-%" PRIu64, account);
-    return message_text(message, name);
+    text_format(at, ACCOUNT_MAX, "load-%" PRIu64, account);
+    return at;
 }
 
-static struct message *new_change(struct load *load, enum message_type type, uint64_t account,
+/* Makes a deposit, or with `to` a transfer. */
+static struct message *new_change(struct load *load, uint64_t account, const uint64_t *to,
                                   uint64_t amount)
 {
-    char key[JOB_KEY_TEXT_MAX];
-    struct message *request = message_new(type);
-    session_next_key(&load->sessions[node_of(load, account)], key);
-    request->as.bank_change.node = node_of(load, account);
-    request->as.bank_change.key = message_text(request, key);
-    request->as.bank_change.account = name_of(request, account);
-    request->as.bank_change.amount = amount;
-    return request;
+    char key[JOB_KEY_TEXT_MAX], name[ACCOUNT_MAX], to_name[ACCOUNT_MAX];
+    struct bank_change change = {.type = to ? MESSAGE_BANK_TRANSFER : MESSAGE_BANK_DEPOSIT,
+                                 .node = node_of(load, account),
+                                 .account = name_of(account, name),
+                                 .amount = amount,
+                                 .key = key};
+    session_next_key(&load->sessions[change.node], key);
+    if (to) {
+        change.to = name_of(*to, to_name);
+        change.to_node = node_of(load, *to);
+    }
+    return bank_request(&change);
 }
 
 static struct message *new_transfer(struct load *load)
 {
     uint64_t from = pick(load, options.accounts);
     uint64_t to = (from + 1 + pick(load, options.accounts - 1)) % options.accounts;
-    struct message *request =
-        new_change(load, MESSAGE_BANK_TRANSFER, from, 1 + pick(load, AMOUNT_MAX));
-    request->as.bank_transfer.to = name_of(request, to);
-    request->as.bank_transfer.to_node = node_of(load, to);
-    return request;
+    return new_change(load, from, &to, 1 + pick(load, AMOUNT_MAX));
 }
 
 /* --- the accounts --- */
@@ -120,7 +123,7 @@ static int fund(struct load *load)
 {
     int code = EXIT_OK;
     for (uint64_t i = 0; i < options.accounts && !code; i++) {
-        struct message *request = new_change(load, MESSAGE_BANK_DEPOSIT, i, options.fund);
+        struct message *request = new_change(load, i, NULL, options.fund);
         client_start(load->client, request, CLIENT_PATIENT, 0, cli_deadline_us(load->cli), NULL);
         load->in_flight++;
         code = take_funded(load, false);

@@ -85,7 +85,7 @@ int check_run(struct cli *cli, int n_words, char **words)
         return code;
     if (options.dir)
         cli->connection.dir = options.dir;
-    code = cluster_look(&cli->connection, CLIENT_UNREACHABLE_MS * MS_US + SECOND_US, &view);
+    code = cluster_look_or_wait(&cli->connection, cli->timeout_given, &view);
     if (view.outcome == ERR_INTERRUPTED)
         code = cli_interrupted();
     else if (code)

@@ -243,7 +243,8 @@ static const char status_details[] =
     "kept: the finished jobs that are remembered and the bytes of their results, and the limits\n"
     "of both (--keep-jobs, --keep-bytes). troubles is a list of lines: which process of DIR\n"
     "does not start, and why. Without a coordinator it shows what the broker knows, and the\n"
-    "exit code is 3. docs/operations.md explains the columns.\n\n"
+    "exit code is 3. With --timeout it waits so long for one. docs/operations.md explains the\n"
+    "columns.\n\n"
     "--json: {coordinator, term, quorum, healthy, nodes: [{id, host, pid, role, alive,\n"
     "incarnation, boots, term, operations, conversions, assigned, held, applied, rejected,\n"
     "committed, refused, forbidden, insecure, disk_full, held_bytes, spilled_bytes,\n"
@@ -266,7 +267,8 @@ static const char init_details[] =
 
 static const char check_details[] =
     "Exit code 0 when a coordinator serves, every node is alive and keeps up, and all processes\n"
-    "that `up` started in DIR run; else 3, with one line that says why.";
+    "that `up` started in DIR run; else 3, with one line that says why. With --timeout it waits\n"
+    "so long for a coordinator.";
 
 static const char quota_details[] =
     "A key may have a number of jobs open (--quota-jobs of `up`). When the results of its\n"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "clients/command/commands.h"
-#include "shared/base/clock.h"
+#include "clients/library/library.h"
 #include "shared/base/limits.h"
 #include "shared/base/text.h"
 
@@ -42,20 +42,13 @@ static void show(const struct cli *cli, const struct wire_inited *inited)
 
 int init_run(struct cli *cli, int n_words, char **words)
 {
-    struct message *reply = NULL, *request = message_new(MESSAGE_INIT);
+    struct message *inited = NULL;
     int code = cli_no_words(n_words, words);
-    request->as.init.node = options.node;
-    if (code) {
-        message_drop(&request);
+    if (code)
         return code;
-    }
-    uint64_t deadline_us = clock_now_us() + CLIENT_UNREACHABLE_MS * MS_US + SECOND_US;
-    int error = client_ask(cli_client(cli), request, CLIENT_ONCE, 0, deadline_us, &reply);
-    if (error)
-        return cli_explain(cli, error);
-    code = cli_expect(cli, reply, MESSAGE_INITED);
+    code = cli_told(cli, library_init(&cli->connection, options.node, &inited));
     if (!code)
-        show(cli, &reply->as.inited);
-    message_drop(&reply);
+        show(cli, &inited->as.inited);
+    message_drop(&inited);
     return code;
 }

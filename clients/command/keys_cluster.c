@@ -2,11 +2,10 @@
 
 #include <stdlib.h>
 
-#include "clients/ask/client.h"
 #include "clients/ask/knock.h"
+#include "clients/library/library.h"
 #include "clients/local/keyring.h"
 #include "shared/base/clock.h"
-#include "shared/base/error.h"
 #include "shared/base/limits.h"
 
 /* A cluster that serves answers in a fraction of it; an election fits in. */
@@ -20,23 +19,9 @@ static bool anybody_listens(struct cli *cli)
     return false;
 }
 
-/* *answered: the code is that of an answer. */
-static int ask(struct cli *cli, struct message *request, struct message **reply, bool *answered)
-{
-    *reply = NULL;
-    int error =
-        client_ask(cli_client(cli), request, CLIENT_PATIENT, 0, clock_now_us() + ASK_US, reply);
-    int code = error ? cli_explain(cli, error) : cli_expect(cli, *reply, MESSAGE_ACCESS);
-    *answered = !error;
-    if (code)
-        message_drop(reply);
-    return code;
-}
-
 int keys_fetch(struct cli *cli, const char *dir, bool *runs)
 {
-    struct message *reply;
-    bool answered;
+    struct message *access;
     *runs = false;
     char why[TEXT_MAX] = "";
     if (!cli->connection.access && !cli->connection.insecure)
@@ -44,16 +29,16 @@ int keys_fetch(struct cli *cli, const char *dir, bool *runs)
     cli_client(cli); /* with the key as it is before the change, and the brokers that it names */
     if (cli->connection.entry.error || cli->connection.insecure || !anybody_listens(cli))
         return EXIT_OK;
-    int code = ask(cli, message_new(MESSAGE_ACCESS_GET), &reply, &answered);
-    if (code && answered && code == EXIT_KEY_REFUSED)
+    int code = cli_told(cli, library_access_get(&cli->connection, ASK_US, &access));
+    if (code == EXIT_KEY_REFUSED && !cli->connection.unanswered)
         return code;
     if (code) {
         cli_note("the list of keys is changed only here");
         return EXIT_OK;
     }
-    if (reply->as.access.list.len && keyring_adopt(dir, reply->as.access.list, why))
+    if (access->as.access.list.len && keyring_adopt(dir, access->as.access.list, why))
         cli_note("%s", why);
-    message_drop(&reply);
+    message_drop(&access);
     *runs = true;
     return EXIT_OK;
 }
@@ -63,8 +48,6 @@ int keys_hand_over(struct cli *cli, const char *dir)
     char *bytes, why[TEXT_MAX] = "";
     size_t len;
     uint64_t version;
-    struct message *reply;
-    bool answered;
     if (keyring_compact(dir, &bytes, &len, &version, why))
         return cli_fail(EXIT_FAILED, "%s", why);
     if (len > ACCESS_LIST_BYTES) {
@@ -74,13 +57,9 @@ int keys_hand_over(struct cli *cli, const char *dir)
                         "allowed.json to all machines, or revoke what is not used",
                         len, (int)ACCESS_LIST_BYTES);
     }
-    struct message *request = message_new(MESSAGE_ACCESS_SET);
-    request->as.access_set.version = version;
-    request->as.access_set.list =
-        message_copy(request, (struct slice){(const uint8_t *)bytes, len});
+    int code = cli_told(cli, library_access_set(&cli->connection, ASK_US, version,
+                                                (struct slice){(const uint8_t *)bytes, len}));
     free(bytes);
-    int code = ask(cli, request, &reply, &answered);
-    message_drop(&reply);
     if (code)
         cli_note("the list of keys has changed here, but not in the cluster");
     return code;

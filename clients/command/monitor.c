@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clients/ask/cluster.h"
 #include "clients/command/commands.h"
 #include "clients/command/monitor_top.h"
 #include "clients/show/feed.h"
@@ -159,16 +160,13 @@ static int loop(struct monitor *monitor)
 
 int monitor_run(struct cli *cli, int n_words, char **words)
 {
-    struct message *reply = NULL;
     int code = cli_no_words(n_words, words);
     if (code)
         return code;
     if (options.events && options.heartbeats)
         return cli_fail(EXIT_USAGE, "--events and --heartbeats exclude each other");
     /* A subscription to nobody waits for ever; so somebody must be there at first. */
-    int error = client_ask(cli_client(cli), message_new(MESSAGE_BROKER_GET), CLIENT_ONCE, 0,
-                           cli_deadline_us(cli), &reply);
-    message_drop(&reply);
+    int error = cluster_knock(&cli->connection, cli->connection.timeout_us);
     if (error)
         return cli_explain(cli, error);
     struct monitor *monitor = mem_new(1, sizeof *monitor);

@@ -179,23 +179,24 @@ static const struct table_column columns[] = {{.title = "NAME", .least = 8},
                                               {.title = "OWNER", .least = 5},
                                               {0}};
 
-static void list_row(void *context, const struct wire_value_row *row)
+static bool list_row(void *context, const struct wire_value_row *row)
 {
     struct listing *listing = context;
     char name[4 * OPERATOR_NAME_MAX + 1], owner[4 * OWNER_MAX + 1], at[STORED_TEXT_MAX],
         size[RENDER_SIZE_MAX];
     if (options.limit && listing->shown == options.limit)
-        return;
+        return false;
     listing->shown++;
     if (listing->rows) {
         json_array_append_new(listing->rows, row_json(row));
-        return;
+        return true;
     }
     struct table *table = listing->table;
     table_add(table, "%s", text_escape(name, sizeof name, row->name));
     table_add(table, "%s", stored_text(row->sha256, at));
     table_add(table, "%s", render_size(row->len, size));
     table_add(table, "%s", row->owner.len ? text_escape(owner, sizeof owner, row->owner) : "-");
+    return true;
 }
 
 int op_list_run(struct cli *cli, int n_words, char **words)
@@ -206,7 +207,7 @@ int op_list_run(struct cli *cli, int n_words, char **words)
     struct listing listing = {.rows = cli->json ? json_array() : NULL};
     if (!cli->json)
         listing.table = table_new(columns, options.wide);
-    code = named_each(cli, list_row, &listing);
+    code = cli_told(cli, named_each(&cli->connection, list_row, &listing));
     return rows_end(cli, listing.rows, listing.table, code);
 }
 

@@ -7,6 +7,7 @@
 #include "clients/command/commands.h"
 #include "clients/local/outfile.h"
 #include "clients/ask/snapshot_fetch.h"
+#include "clients/command/snapshot_word.h"
 #include "clients/ask/snapshot_values.h"
 #include "clients/show/snapshot_json.h"
 #include "shared/snapshot/verify.h"
@@ -47,13 +48,13 @@ int snapshot_export_run(struct cli *cli, int n_words, char **words)
 {
     struct snapshot_name name;
     struct snapshot_model *model = NULL;
-    int code = snapshot_word(n_words, words, &name);
+    int code = snapshot_word(cli, n_words, words, &name);
     if (!code && n_words < 2)
         code = cli_fail(EXIT_USAGE, "a file is needed after the id; - is stdout");
     if (!code)
         code = cli_no_words(n_words - 2, words + 2);
     if (!code)
-        code = snapshot_fetch(cli, &name, &model);
+        code = cli_told(cli, snapshot_fetch(&cli->connection, &name, &model));
     if (code)
         return code;
     json_t *object = snapshot_json(model, (struct snapshot_json_parts){.checkpoint = true});

@@ -7,7 +7,7 @@
 #include "clients/command/commands.h"
 #include "clients/local/founded.h"
 #include "clients/local/local.h"
-#include "clients/ask/snapshot_fetch.h"
+#include "clients/command/snapshot_word.h"
 #include "clients/ask/snapshot_values.h"
 #include "clients/command/snapshot_restore.h"
 #include "clients/show/printable.h"

@@ -4,6 +4,8 @@
 
 #include "clients/command/commands.h"
 #include "clients/ask/snapshot_fetch.h"
+#include "clients/command/snapshot_word.h"
+#include "clients/library/snapshots.h"
 #include "clients/show/snapshot_json.h"
 #include "clients/show/table.h"
 #include "shared/snapshot/verify.h"
@@ -45,31 +47,28 @@ static void print_nodes(const struct snapshot_model *model)
 {
     struct table *table = table_new(node_columns, options.wide);
     for (uint64_t id = 1; id <= model->n_nodes; id++) {
-        const struct model_node *node = &model->nodes[id];
+        struct conclave_snapshot_node node;
         char marker[24] = "-";
-        uint64_t balance = 0;
         if (!is_shown(id))
             continue;
-        if (!node->present) {
-            table_add_line(table, "%4" PRIu64 "  missing: %.*s", id, (int)node->about.missing.len,
-                           (const char *)node->about.missing.at);
+        library_snapshot_node(model, id, &node);
+        if (!node.present) {
+            table_add_line(table, "%4" PRIu64 "  missing: %s", id, node.missing);
             continue;
         }
-        for (size_t i = 0; i < node->accounts.n; i++)
-            balance += node->accounts.at[i].balance;
-        if (node->state.first_marker)
-            text_format(marker, sizeof marker, "from %" PRIu64, node->state.first_marker);
+        if (node.marker)
+            text_format(marker, sizeof marker, "from %" PRIu64, node.marker);
         table_add(table, "%" PRIu64, id);
-        table_add(table, "%.*s", (int)node->state.role.len, (const char *)node->state.role.at);
-        table_add(table, "%" PRIu64, node->state.term);
-        table_add(table, "%zu", node->accounts.n);
-        table_add(table, "%" PRIu64, balance);
-        table_add(table, "%zu", node->pairs.n);
-        table_add(table, "%" PRIu64, node->state.operations);
-        table_add(table, "%zu", node->queued.n);
-        table_add(table, "%zu", node->outbox.n);
+        table_add(table, "%s", node.role);
+        table_add(table, "%" PRIu64, node.term);
+        table_add(table, "%" PRIu64, node.accounts);
+        table_add(table, "%" PRIu64, node.balance);
+        table_add(table, "%" PRIu64, node.values);
+        table_add(table, "%" PRIu64, node.operations);
+        table_add(table, "%" PRIu64, node.queued);
+        table_add(table, "%" PRIu64, node.outbox);
         table_add(table, "%s", marker);
-        table_add(table, "%.1f", (double)node->about.took_us / 1000);
+        table_add(table, "%.1f", (double)node.took_us / 1000);
     }
     printf("\n");
     table_end(table, stdout);
@@ -188,11 +187,11 @@ int snapshot_show_run(struct cli *cli, int n_words, char **words)
 {
     struct snapshot_name name;
     struct snapshot_model *model = NULL;
-    int code = snapshot_word(n_words, words, &name);
+    int code = snapshot_word(cli, n_words, words, &name);
     if (!code)
         code = cli_no_words(n_words - 1, words + 1);
     if (!code)
-        code = snapshot_fetch(cli, &name, &model);
+        code = cli_told(cli, snapshot_fetch(&cli->connection, &name, &model));
     if (!code && options.node > model->n_nodes)
         code = cli_fail(EXIT_USAGE, "--node: the snapshot is of %zu nodes", model->n_nodes);
     if (!code && cli->json)

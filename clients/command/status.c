@@ -12,8 +12,6 @@
 #include "clients/local/supervised.h"
 #include "shared/base/limits.h"
 
-#define STATUS_US (1000 * MS_US)
-
 static const char *dir;
 static bool wide;
 
@@ -205,7 +203,7 @@ int status_run(struct cli *cli, int n_words, char **words)
         return code;
     if (dir)
         cli->connection.dir = dir;
-    code = cluster_look(&cli->connection, CLIENT_UNREACHABLE_MS * MS_US + STATUS_US, &view);
+    code = cluster_look_or_wait(&cli->connection, cli->timeout_given, &view);
     if (view.outcome == ERR_INTERRUPTED)
         code = cli_interrupted();
     else if (!cluster_nodes(&view, &rows, &n))

@@ -11,7 +11,7 @@
 #include "clients/local/local.h"
 #include "clients/local/ports.h"
 #include "clients/ask/interrupt.h"
-#include "clients/ask/snapshot_fetch.h"
+#include "clients/command/snapshot_word.h"
 #include "clients/command/snapshot_restore.h"
 #include "clients/show/printable.h"
 #include "clients/local/supervised.h"

@@ -435,6 +435,165 @@ struct conclave_status {
 
 CONCLAVE_API int conclave_status(struct conclave *cluster, struct conclave_status *status);
 
+/* A node as the coordinator sees it. Texts are escaped: printable ASCII. */
+struct conclave_node {
+    uint64_t node;                   /* from 1 on */
+    int alive;                       /* its heartbeats arrive */
+    int votes;                       /* its disk counts for majorities */
+    int disk_full;                   /* it takes in nothing new */
+    char role[CONCLAVE_NAME_MAX];    /* "coordinator", "worker", "candidate" or "unknown" */
+    char host[CONCLAVE_TEXT_MAX];    /* where it runs; empty: it has not said so */
+    char version[CONCLAVE_NAME_MAX]; /* of its program */
+    char refusal[CONCLAVE_TEXT_MAX]; /* why a process of that number is refused now; or empty */
+    uint64_t pid, incarnation, boots, term;
+    uint64_t slots, slots_used;     /* for commands, and how many operations and commands have */
+    uint64_t assigned;              /* operations that it has now, and */
+    uint64_t operations;            /* those whose results were accepted from it */
+    uint64_t applied, committed;    /* the last entries of its log that it applied, and knows to be
+                                       committed */
+    uint64_t behind_us, stalled_us; /* so long it has not reached what was committed, and its disk
+                                       has finished nothing; 0: it is level, and works */
+    uint64_t held_bytes, spilled_bytes; /* of values in its memory, and of others on its disk */
+    uint64_t reserved[8];
+};
+
+/* Calls `take` for each node in the order of their numbers, until it returns something other than
+ * 0. `take` borrows the node. */
+CONCLAVE_API int conclave_nodes_each(struct conclave *cluster,
+                                     int (*take)(void *context, const struct conclave_node *node),
+                                     void *context);
+
+/* The key of a connection, as its key file has it. Empty texts: it goes without keys. */
+struct conclave_key {
+    char name[CONCLAVE_NAME_MAX];
+    char cluster[CONCLAVE_NAME_MAX];
+    char role[CONCLAVE_NAME_MAX]; /* "monitor", "submit", "commands" or "admin" */
+    uint64_t expires_ms;          /* since 1970 UTC; 0: never */
+    uint64_t reserved[8];
+};
+
+/* Tells it without asking anybody: whether a broker takes it, the first call says. CONCLAVE_USAGE:
+ * there is none that can be used. */
+CONCLAVE_API int conclave_key(struct conclave *cluster, struct conclave_key *key);
+
+/* --- accounts --- */
+
+/* A node keeps accounts, in minor units of money, by name (1 to 64 of A-Z a-z 0-9 _ . -). These put
+ * an amount (1 to 1,000,000,000,000,000) into one, take it out, and send it to another one, of that
+ * node or of another. The same key moves it once; NULL: a new one. *balance (may be NULL): of the
+ * (first) account then. *repeated (may be NULL): not 0 when the key was known. CONCLAVE_FAILED: it
+ * has not so much, or would have too much; CONCLAVE_NOT_FOUND: there is none of that name, be it
+ * the one that is to get it: a deposit makes one. */
+CONCLAVE_API int conclave_bank_deposit(struct conclave *cluster, unsigned node, const char *account,
+                                       uint64_t amount, const char *key, uint64_t *balance,
+                                       int *repeated);
+CONCLAVE_API int conclave_bank_withdraw(struct conclave *cluster, unsigned node,
+                                        const char *account, uint64_t amount, const char *key,
+                                        uint64_t *balance, int *repeated);
+CONCLAVE_API int conclave_bank_transfer(struct conclave *cluster, unsigned from_node,
+                                        const char *from, unsigned to_node, const char *to,
+                                        uint64_t amount, const char *key, uint64_t *balance,
+                                        int *repeated);
+
+/* CONCLAVE_NOT_FOUND: there is no such account. */
+CONCLAVE_API int conclave_bank_balance(struct conclave *cluster, unsigned node, const char *account,
+                                       uint64_t *balance);
+
+/* Calls `take` for each account of a node, in the order of the names (bytes), until it returns
+ * something other than 0. What changes meanwhile may be seen or not. `take` borrows the name and
+ * must not use the connection. *sent (may be NULL): money for accounts of other nodes that these
+ * have not acknowledged. */
+CONCLAVE_API int conclave_bank_list(struct conclave *cluster, unsigned node,
+                                    int (*take)(void *context, const char *account,
+                                                uint64_t balance),
+                                    void *context, uint64_t *sent);
+
+/* --- snapshots --- */
+
+#define CONCLAVE_SNAPSHOT_ID_MAX 48 /* bytes of its id with the end: "3-00000001b9ffba8b-4" */
+
+/* A snapshot of the whole cluster, as the node that took it keeps it. */
+struct conclave_snapshot {
+    char id[CONCLAVE_SNAPSHOT_ID_MAX];
+    uint64_t node, counter;          /* that took it, and counts those that it took */
+    int complete, periodic;          /* nothing is missing; the node's clock had it taken */
+    char missing[CONCLAVE_TEXT_MAX]; /* what is, for people */
+    uint64_t time_ms;                /* since 1970 UTC */
+    uint64_t took_us, bytes;
+    uint64_t states; /* of nodes, that are in it */
+    uint64_t reserved[8];
+};
+
+/* Has a node (0: the coordinator) take one, and returns when it is kept. A call that is executed
+ * more than once takes more than one. CONCLAVE_FAILED with an id in *snapshot: it is there, but not
+ * complete. */
+CONCLAVE_API int conclave_snapshot_take(struct conclave *cluster, unsigned node,
+                                        struct conclave_snapshot *snapshot);
+
+/* Calls `take` for each snapshot that a node (0: each that is alive) keeps, in the order in which
+ * the node took them, until it returns something other than 0. With 0, what a node that does not
+ * answer keeps is left out. `take` borrows the snapshot and must not use the connection. */
+CONCLAVE_API int conclave_snapshots_each(struct conclave *cluster, unsigned node,
+                                         int (*take)(void *context,
+                                                     const struct conclave_snapshot *snapshot),
+                                         void *context);
+
+/* What is in a snapshot. */
+struct conclave_snapshot_sums {
+    int complete;
+    int consistent;                    /* it is one picture as far as is known: else */
+    char violation[CONCLAVE_TEXT_MAX]; /* the first thing that is not so, for people */
+    uint64_t nodes, coordinator;       /* of the cluster, and who it was; 0: nobody */
+    uint64_t channels, channels_known; /* from each node to each other one */
+    uint64_t messages;                 /* that were on their way in them */
+    uint64_t accounts, values, jobs;
+    uint64_t balances, in_channels, in_outboxes, money; /* minor units by where they are, and all */
+    uint64_t reserved[8];
+};
+
+/* A node at the cut. */
+struct conclave_snapshot_node {
+    uint64_t node;
+    int present;                     /* its state is in the snapshot: else */
+    char missing[CONCLAVE_TEXT_MAX]; /* why it is not, and nothing more is known */
+    char role[CONCLAVE_NAME_MAX];
+    uint64_t term;
+    uint64_t marker; /* the node whose marker came first; 0: it took the snapshot itself */
+    uint64_t took_us;
+    uint64_t accounts, balance, values;  /* its ledger: how many, their money, texts by name */
+    uint64_t operations, queued, outbox; /* executed, to be executed, and messages to be sent */
+    uint64_t reserved[8];
+};
+
+/* Reads a snapshot, checks whether it is consistent, and tells what is in it; then calls `take`
+ * (may be NULL) for each node until it returns something other than 0. */
+CONCLAVE_API int conclave_snapshot_get(
+    struct conclave *cluster, const char *id, struct conclave_snapshot_sums *sums,
+    int (*take)(void *context, const struct conclave_snapshot_node *node), void *context);
+
+/* All of its bytes (caller frees with free()), as a file that `conclave snapshot verify` and
+ * `restore` take. */
+CONCLAVE_API int conclave_snapshot_read(struct conclave *cluster, const char *id, void **bytes,
+                                        size_t *len);
+
+/* --- operators --- */
+
+/* A program that folds, which the cluster stores under a name. Texts are escaped. */
+struct conclave_operator {
+    char name[CONCLAVE_TEXT_MAX];
+    char owner[CONCLAVE_TEXT_MAX]; /* the name of the key that added it */
+    char value[CONCLAVE_NAME_MAX]; /* "value:9c1f0123456789ab", the stored value */
+    uint64_t bytes;
+    uint64_t reserved[8];
+};
+
+/* Calls `take` for each operator that the key may see, the newest of each name and owner, until it
+ * returns something other than 0. `take` borrows it. */
+CONCLAVE_API int conclave_operators_each(struct conclave *cluster,
+                                         int (*take)(void *context,
+                                                     const struct conclave_operator *row),
+                                         void *context);
+
 /* --- the feed --- */
 
 struct conclave_feed;

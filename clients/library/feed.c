@@ -19,10 +19,9 @@ struct conclave_feed {
  * silent. */
 int conclave_feed_open(struct conclave *cluster, struct conclave_feed **out)
 {
-    struct message *reply = NULL;
+    uint64_t nodes;
     *out = NULL;
-    int code = connection_ask(cluster, message_new(MESSAGE_BROKER_GET), MESSAGE_BROKER, &reply);
-    message_drop(&reply);
+    int code = cluster_count_nodes(cluster, &nodes);
     if (code)
         return code;
     struct conclave_feed *feed = mem_new(1, sizeof *feed);

@@ -1,4 +1,4 @@
-/* kept.c - what nodes keep, and the cluster as its coordinator sees it: libconclave. */
+/* kept.c - what nodes keep: libconclave. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,17 +9,22 @@
 
 /* --- values by name --- */
 
-static int check_name(struct conclave *cluster, const char *name)
+int library_name(struct conclave *cluster, const char *what, const char *name)
 {
     char shown[TEXT_MAX / 4];
     if (account_name_is_valid(slice_of(name)))
         return EXIT_OK;
     return connection_fail(cluster, EXIT_USAGE,
-                           "'%s' is not the name of a value: use 1 to %d of A-Z a-z 0-9 _ . -",
-                           text_escape(shown, sizeof shown, slice_of(name)), LEDGER_NAME_MAX);
+                           "'%s' is not the name of %s: use 1 to %d of A-Z a-z 0-9 _ . -",
+                           text_escape(shown, sizeof shown, slice_of(name)), what, LEDGER_NAME_MAX);
 }
 
-static int check_node(struct conclave *cluster, unsigned node)
+static int check_name(struct conclave *cluster, const char *name)
+{
+    return library_name(cluster, "a value", name);
+}
+
+int library_node(struct conclave *cluster, unsigned node)
 {
     if (node >= 1 && node <= NODES_MAX)
         return EXIT_OK;
@@ -55,7 +60,7 @@ static int put(struct conclave *cluster, struct wire_kv_put what, const char *na
 int conclave_kv_put(struct conclave *cluster, unsigned node, const char *name, const char *value,
                     const char *key, int *repeated)
 {
-    int code = check_node(cluster, node);
+    int code = library_node(cluster, node);
     return code ? code
                 : put(cluster, (struct wire_kv_put){.node = node}, name, value, key, repeated);
 }
@@ -63,8 +68,8 @@ int conclave_kv_put(struct conclave *cluster, unsigned node, const char *name, c
 int conclave_kv_send(struct conclave *cluster, unsigned from, unsigned to, const char *name,
                      const char *value, const char *key, int *repeated)
 {
-    int code = check_node(cluster, from);
-    code = code ? code : check_node(cluster, to);
+    int code = library_node(cluster, from);
+    code = code ? code : library_node(cluster, to);
     return code ? code
                 : put(cluster, (struct wire_kv_put){.node = from, .to = to}, name, value, key,
                       repeated);
@@ -74,7 +79,7 @@ int conclave_kv_get(struct conclave *cluster, unsigned node, const char *name, c
 {
     struct message *reply = NULL;
     *value = NULL;
-    int code = check_node(cluster, node);
+    int code = library_node(cluster, node);
     code = code ? code : check_name(cluster, name);
     if (code)
         return code;
@@ -102,7 +107,7 @@ int conclave_kv_del(struct conclave *cluster, unsigned node, const char *name, c
 {
     char key[JOB_KEY_TEXT_MAX];
     struct message *reply = NULL;
-    int code = check_node(cluster, node);
+    int code = library_node(cluster, node);
     code = code ? code : check_name(cluster, name);
     code = code ? code : library_key(cluster, given, key);
     if (code)
@@ -155,7 +160,7 @@ int conclave_kv_list(struct conclave *cluster, unsigned node, const char *prefix
 {
     char after[LEDGER_NAME_MAX + 1] = "";
     prefix = prefix ? prefix : "";
-    int code = check_node(cluster, node);
+    int code = library_node(cluster, node);
     if (!code && *prefix)
         code = check_name(cluster, prefix);
     for (bool more = true; more && !code;) {
@@ -235,40 +240,5 @@ int conclave_progress_get(struct conclave *cluster, uint64_t node, const uint64_
     else if (!code)
         *state = reply->as.progress.state;
     message_drop(&reply);
-    return code;
-}
-
-/* --- the cluster --- */
-
-void library_status(const struct wire_status *status, struct conclave_status *out)
-{
-    *out = (struct conclave_status){.coordinator = status->coordinator,
-                                    .term = status->term,
-                                    .nodes = status->nodes.n,
-                                    .may_fail = status->may_fail,
-                                    .healthy = status->healthy,
-                                    .queued = status->queued,
-                                    .running = status->running,
-                                    .done = status->done,
-                                    .failed = status->failed,
-                                    .cancelled = status->cancelled};
-    for (size_t i = 0; i < status->nodes.n; i++) {
-        out->alive += status->nodes.at[i].alive;
-        out->slots += status->nodes.at[i].slots;
-        out->slots_used += status->nodes.at[i].slots_used;
-    }
-}
-
-int conclave_status(struct conclave *cluster, struct conclave_status *out)
-{
-    struct cluster_view view;
-    *out = (struct conclave_status){0};
-    int code = cluster_ask_status(cluster, CLIENT_PATIENT, connection_deadline_us(cluster), &view);
-    if (code)
-        code = connection_fail(cluster, view.outcome == ERR_TIMEOUT ? EXIT_TIMEOUT : code, "%s",
-                               view.reason.at);
-    else
-        library_status(&view.status->as.status, out);
-    cluster_view_clear(&view);
     return code;
 }

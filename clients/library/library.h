@@ -25,6 +25,10 @@ int library_key(struct conclave *cluster, const char *given, char at[JOB_KEY_TEX
 /* Reads a job's id. Likewise. */
 int library_id(struct conclave *cluster, const char *text, job_id_t *out);
 
+/* Checks the number of a node, and the name of what a node keeps: "an account". Likewise. */
+int library_node(struct conclave *cluster, unsigned node);
+int library_name(struct conclave *cluster, const char *what, const char *name);
+
 /* What a row tells, and what a coordinator does. */
 void library_job(const struct wire_job_row *row, struct conclave_job *out);
 void library_status(const struct wire_status *status, struct conclave_status *out);
@@ -46,6 +50,15 @@ int library_settle(struct conclave *cluster, struct submission *submission,
 /* Cancels a job. EXIT_OK and its row (caller drops), or a code and the reason: also when it is
  * finished already. */
 int library_cancel(struct conclave *cluster, job_id_t job, struct message **row);
+
+/* The list of keys as the log has it (an ACCESS, caller drops), and another one for it: answered
+ * once a majority has it. A code and the reason. */
+int library_access_get(struct conclave *cluster, uint64_t within_us, struct message **access);
+int library_access_set(struct conclave *cluster, uint64_t within_us, uint64_t version,
+                       struct slice list);
+
+/* Has a node (0: the lowest that is alive) found a cluster: an INITED (caller drops). Likewise. */
+int library_init(struct conclave *cluster, uint64_t node, struct message **inited);
 
 /* Gets a job's row (caller drops); `timing`: with where its time went. */
 int library_get(struct conclave *cluster, job_id_t job, bool timing, struct message **row);

@@ -161,7 +161,7 @@ int launch_wait(struct cli *cli, const struct supervisor_config *config, struct 
         }
         struct cluster_view view;
         message_drop(status);
-        if (!cluster_look(&cli->connection, LOOK_US, &view)) {
+        if (!cluster_look(&cli->connection, CLIENT_ONCE, LOOK_US, &view)) {
             *status = view.status;
             view.status = NULL;
         }

@@ -55,14 +55,15 @@ static bool is_replaced(const struct found *found, size_t at)
     return false;
 }
 
-int named_each(struct cli *cli, void (*each)(void *context, const struct wire_value_row *row),
-               void *context)
+int named_each(struct conclave *cluster,
+               bool (*each)(void *context, const struct wire_value_row *row), void *context)
 {
     struct found found = {0};
-    int code = cli_told(cli, stored_each(&cli->connection, NULL, 0, take, &found));
-    for (size_t i = 0; i < found.n && !code; i++)
+    int code = stored_each(cluster, NULL, 0, take, &found);
+    bool more = !code;
+    for (size_t i = 0; i < found.n && more; i++)
         if (!is_replaced(&found, i))
-            each(context, found.rows[i]);
+            more = each(context, found.rows[i]);
     found_clear(&found);
     return code;
 }

@@ -7,10 +7,10 @@
 
 #define NAMED_FORMAT "operator"
 
-/* Hands each operator that the key may see to a function, the newest of each name and owner only.
- * An exit code. */
-int named_each(struct cli *cli, void (*take)(void *context, const struct wire_value_row *row),
-               void *context);
+/* Hands each operator that the key may see to a function, until that returns false; the newest of
+ * each name and owner only. A code, and the connection's reason. */
+int named_each(struct conclave *cluster,
+               bool (*take)(void *context, const struct wire_value_row *row), void *context);
 
 /* The newest of that name that the key itself has added, and its row in the answer (caller drops);
  * *page NULL: there is none. An exit code. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "clients/ask/cluster.h"
 #include "clients/ask/interrupt.h"
 #include "shared/base/clock.h"
 #include "shared/base/error.h"
@@ -79,10 +80,7 @@ static void wait(struct web *web)
  * come. */
 static int knock(struct web *web)
 {
-    struct message *reply = NULL;
-    int error = client_ask(cli_client(web->cli), message_new(MESSAGE_BROKER_GET), CLIENT_ONCE, 0,
-                           clock_now_us() + WEB_CALL_US, &reply);
-    message_drop(&reply);
+    int error = cluster_knock(&web->cli->connection, WEB_CALL_US);
     if (error == ERR_REFUSED || error == ERR_MALFORMED || error == ERR_INTERRUPTED)
         return cli_explain(web->cli, error);
     if (error)

@@ -171,6 +171,24 @@ def test_check_says_whether_the_cluster_is_healthy(make_cluster):
     assert not cluster.status()["nodes"][worker - 1]["alive"]
 
 
+def test_status_and_check_wait_for_a_coordinator_as_long_as_they_are_told(make_cluster):
+    cluster = make_cluster(nodes=3).start()
+    cluster.wait_healthy()
+    for node in (1, 2):
+        cluster.kill(cluster.nodes[node])
+    wait_for(lambda: cluster.conclave("status").returncode == UNREACHABLE, what="status says that there is no coordinator")
+    waiting = [cluster.start_conclave(command, "--json", "--timeout", "30s") for command in ("status", "check")]
+    began = time.monotonic()
+    assert cluster.conclave("status", "--timeout", "1s").returncode == UNREACHABLE
+    assert time.monotonic() - began >= 1
+    assert [client.poll() for client in waiting] == [None, None]
+    for node in (1, 2):
+        cluster.start_node(node)
+    said = [json.loads(client.communicate(timeout=seconds(30))[0]) for client in waiting]
+    assert said[0]["coordinator"] and waiting[0].returncode == OK
+    assert "coordinates 3 nodes" in said[1]["text"]  # whether the last one was alive already
+
+
 @pytest.mark.parametrize("program", ["conclave", "conclave-node", "conclave-broker"])
 def test_programs_tell_their_version_and_help(program):
     env = harness.clean_environment()

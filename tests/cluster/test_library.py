@@ -1,4 +1,5 @@
 """libconclave: its examples and more, compiled against what `make install` puts there, linked both ways, on a real cluster."""
+import json
 import random
 import shlex
 import subprocess
@@ -118,6 +119,25 @@ def test_a_broker_that_lies_is_survived(installed, tmp_path, liar, number):
     program, more = build(ROOT / "tests/cluster/library_trouble.c", installed, tmp_path)
     done = run(program, "liar", env=clean_environment(CONCLAVE_INSECURE="1", CONCLAVE_BROKER=address, **more))
     assert done.returncode == 0 and done.stdout.endswith(" errors\n") and not done.stderr, (done.returncode, done.stderr)
+
+
+def test_accounts_snapshots_nodes_and_operators(make_cluster, installed, tmp_path):
+    program, more = build(ROOT / "tests/cluster/library_keeps.c", installed, tmp_path)
+    cluster = make_cluster()
+    cluster.start()
+    cluster.wait_healthy()
+    (tmp_path / "merge.sh").write_text("#!/bin/sh\nsort -m \"$@\"\n", encoding="ascii")
+    (tmp_path / "merge.sh").chmod(0o755)
+    cluster.ok("op", "add", "merge", tmp_path / "merge.sh")
+    kept = tmp_path / "kept"
+    done = run(program, kept, env=cluster.environment(**more), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    moved, listed, took, nodes, operator = done.stdout.splitlines()
+    assert (moved, listed, nodes) == ("moved", "listed 210 accounts", "3 nodes, for a key of role admin")
+    assert operator.startswith("operator merge of ") and operator.endswith("is value:...")
+    # What the program kept is what the command line reads.
+    kept_is, there = (json.loads(cluster.ok("snapshot", "verify", "--json", "--total", 511, of)) for of in (kept, took.split()[1]))
+    assert kept_is["is_consistent"] and kept_is["money"] == there["money"] and kept_is["snapshot_id"] == took.split()[1]
 
 
 def test_the_header_is_cxx_too(tmp_path, installed):

@@ -9,7 +9,7 @@ import sys
 import pytest
 import zmq
 
-from harness import ROOT, factorial_digits
+from harness import ROOT, factorial_digits, wait_for
 
 sys.path.insert(0, str(ROOT / "clients/python/src"))
 import conclave  # noqa: E402
@@ -118,7 +118,7 @@ def test_a_running_map_can_be_cancelled(client):
         client.submit("factorial", 200000, key="python-cancelled").result(timeout=20)
 
 
-def test_what_nodes_keep(client):
+def test_what_nodes_keep(client, cluster, tmp_path):
     client.kv_put("colour", "grün", node=2)
     assert client.kv_get("colour", node=2) == "grün"
     client.kv_put("cold", "yes", node=2)
@@ -134,6 +134,12 @@ def test_what_nodes_keep(client):
         client.progress_get(3, snap + 1000)
     taken = client.snapshot()
     assert taken["complete"] and taken["counter"] in [head["counter"] for head in client.snapshots(taken["initiator"])]
+    kept = tmp_path / "kept"
+    kept.write_bytes(client.snapshot_bytes(taken))
+    assert kept.stat().st_size == client.snapshots(taken["initiator"])[-1]["bytes"]
+    assert json.loads(cluster.ok("snapshot", "verify", "--json", kept))["is_consistent"]
+    with pytest.raises(conclave.NotFound):
+        client.snapshot_bytes({**taken, "counter": taken["counter"] + 1000})
     data = os.urandom(700000)
     client.value_put(data, "random" * 30)
     digest = hashlib.sha256(data)
@@ -191,6 +197,20 @@ def test_a_list_that_leads_nowhere_ends_with_an_error(page):
         next(work)
         for _ in range(3):
             work.send(conclave.connection.Reply({"more": True, **page}, []))
+
+
+def test_accounts(client):
+    assert (client.bank_deposit("alice", 100, node=2), client.bank_deposit("bob", 5, node=3)) == (100, 5)
+    assert [client.bank_transfer("alice", "bob", 30, node=2, to_node=3, key="python-pays") for _ in range(2)] == [70, 70]
+    assert client.bank_withdraw("alice", 20, node=2) == 50 == client.bank_balance("alice", node=2)
+    wait_for(lambda: client.bank_list(node=3).get("bob") == 35, 20, "the money arrives once")
+    for _ in range(3):
+        client.bank_deposit("carol", 1, node=2, key="python-once")
+    assert client.bank_list(node=2) == {"alice": 50, "carol": 1}
+    with pytest.raises(conclave.Failed):
+        client.bank_withdraw("alice", 51, node=2)
+    with pytest.raises(conclave.Usage):
+        client.bank_deposit("no name", 1)
 
 
 def test_the_feed_is_an_iterator(client):

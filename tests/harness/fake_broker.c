@@ -46,8 +46,10 @@ static void *serve(void *context)
         struct message *reply = request->type == MESSAGE_BROKER_GET
                                     ? message_new(MESSAGE_BROKER)
                                     : broker->answer(broker->test, request);
-        reply->as.request.request = request->as.request.request;
-        reply_to(broker->socket, &parts, reply);
+        if (reply) {
+            reply->as.request.request = request->as.request.request;
+            reply_to(broker->socket, &parts, reply);
+        }
         message_drop(&request);
         message_drop(&reply);
     }

@@ -10,7 +10,7 @@
 
 struct fake_broker {
     /* Makes the answer (the broker's then) to a request that is not `broker_get`; called by the
-     * thread. Its `request` is filled in. */
+     * thread. Its `request` is filled in. NULL: it stays without an answer. */
     struct message *(*answer)(void *test, const struct message *request);
     void *test;
     unsigned asked[MESSAGE_TYPES]; /* so often, by the type of the request */

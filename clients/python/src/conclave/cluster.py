@@ -239,6 +239,26 @@ class Cluster:
         """The values of a node whose names begin with the prefix, in the order of their names."""
         return self.run(steps.kv_list(node, prefix, self.deadline()))
 
+    def bank_deposit(self, account: str, amount: int, node: int = 1, key: Optional[str] = None) -> int:
+        """Puts minor units into an account; its balance then. The same key does it once. Failed: it would have too much."""
+        return self.run(steps.bank_change("bank_deposit", key, self.deadline(), node=node, account=account, amount=amount))
+
+    def bank_withdraw(self, account: str, amount: int, node: int = 1, key: Optional[str] = None) -> int:
+        """Failed: it has not so much."""
+        return self.run(steps.bank_change("bank_withdraw", key, self.deadline(), node=node, account=account, amount=amount))
+
+    def bank_transfer(self, account: str, to: str, amount: int, node: int = 1, to_node: int = 1, key: Optional[str] = None) -> int:
+        """From an account to another one, which must be there; the first one's balance then."""
+        return self.run(steps.bank_change("bank_transfer", key, self.deadline(), node=node, account=account, to=to, to_node=to_node,
+                                          amount=amount))
+
+    def bank_balance(self, account: str, node: int = 1) -> int:
+        return self.run(steps.bank_balance(node, account, self.deadline()))
+
+    def bank_list(self, node: int = 1) -> Dict[str, int]:
+        """The balances of all accounts of a node, in the order of their names."""
+        return self.run(steps.bank_list(node, self.deadline()))
+
     def progress_set(self, node: int, state: int) -> None:
         self.ask({"type": "progress_set", "index": node, "state": state})
 
@@ -260,6 +280,10 @@ class Cluster:
     def snapshots(self, node: int = 0) -> List[Row]:
         body: Row = {"type": "snapshot_list", **({"node": node} if node else {})}
         return self.run(steps.pages(body, "heads", self.deadline()))
+
+    def snapshot_bytes(self, head: Row) -> bytes:
+        """A snapshot whose head snapshot() or snapshots() returned, as a file that `conclave snapshot verify` takes."""
+        return self.run(steps.snapshot_bytes(head, self.deadline()))
 
     def value_put(self, data: bytes, name: str = "") -> int:
         """Uploads bytes, and returns the id of the stored value."""

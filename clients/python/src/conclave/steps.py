@@ -225,6 +225,41 @@ def kv_change(kind: str, key: Optional[str], deadline: Optional[float], **more: 
     yield from ask({"type": kind, "key": key or str(uuid.uuid4()), **more}, deadline)
 
 
+def bank_change(kind: str, key: Optional[str], deadline: Optional[float], **more: Any) -> Steps[int]:
+    reply = yield from ask({"type": kind, "key": key or str(uuid.uuid4()), **more}, deadline)
+    return int(reply.body["balance"])
+
+
+def bank_balance(node: int, account: str, deadline: Optional[float]) -> Steps[int]:
+    return int((yield from ask({"type": "bank_balance", "node": node, "account": account}, deadline)).body["balance"])
+
+
+def bank_list(node: int, deadline: Optional[float]) -> Steps[Dict[str, int]]:
+    found: Dict[str, int] = {}
+    after = ""
+    while True:
+        body = (yield from ask({"type": "bank_list", "node": node, "after": after}, deadline)).body
+        rows = body.get("accounts") or []
+        found.update((row["account"], row["balance"]) for row in rows)
+        if not body.get("more"):
+            return found
+        if not rows or rows[-1]["account"] <= after:
+            raise errors.Failed(f"a page of accounts of node {node} leads nowhere")
+        after = rows[-1]["account"]
+
+
+def snapshot_bytes(head: Row, deadline: Optional[float]) -> Steps[bytes]:
+    data, total = bytearray(), 1
+    which = {"node": head["initiator"], "incarnation": head["incarnation"], "counter": head["counter"]}
+    while len(data) < total:
+        reply = yield from ask({"type": "snapshot_get", "offset": len(data), **which}, deadline)
+        total = reply.body["total"]
+        if not reply.frames or not reply.frames[0] or reply.body["offset"] != len(data) or len(data) + len(reply.frames[0]) > total:
+            raise errors.Failed("a part of the snapshot does not fit")
+        data += reply.frames[0]
+    return bytes(data)
+
+
 # --- stored values ---
 
 def _chunks(value: int, content: packing.Content, durable: int) -> Iterator[Ask]:
