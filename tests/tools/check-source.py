@@ -75,6 +75,7 @@ CHECKED_BY = {"link": "links_check_invariants"}
 
 # A file that passes this is two, and a function fits a screen. Tables are no functions.
 FILE_LINES_MAX, FUNCTION_LINES_MAX, COLUMNS_MAX = 600, 70, 100
+PUBLIC_HEADER = "clients/library/conclave.h"  # users of the library include one
 
 # Where the replicated state is; and the structs of its headers that are compared byte by byte, or are no part of it.
 STATE = CORE + "state/"
@@ -288,7 +289,7 @@ def lengths():
             continue
         count += 1
         lines = path.read_text(encoding="utf-8").splitlines()
-        if len(lines) > FILE_LINES_MAX:
+        if len(lines) > FILE_LINES_MAX and str(path) != PUBLIC_HEADER:
             faults.append(f"{path}: {len(lines)} lines; it should be two files")
         if path.suffix == ".py":
             continue
