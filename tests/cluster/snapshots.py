@@ -146,9 +146,10 @@ class Snapshot:
         return upto if epoch == self.states.get(source, {}).get("epoch", 0) else 0
 
     def waiting(self):
-        """Transfers in outboxes that are not in a channel yet."""
-        return sum(row.get("amount", 0) for state in self.states.values() for row in state["outbox"]
-                   if not row["sent"])
+        """Transfers in outboxes that are not in a channel yet; one that a sender which has started again has still to send anew may
+        have been applied long before."""
+        return sum(row.get("amount", 0) for node, state in self.states.items() for row in state["outbox"]
+                   if not row["sent"] and row["number"] > self.applied(node, row["node"]))
 
     def money(self):
         return self.in_accounts() + self.in_channels() + self.waiting()
