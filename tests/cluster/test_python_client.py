@@ -1,6 +1,7 @@
 """The Python client (clients/python) on a real cluster: jobs, maps, what nodes keep, the feed, asyncio, a killed coordinator."""
 import asyncio
 import hashlib
+import inspect
 import json
 import os
 import pathlib
@@ -237,6 +238,63 @@ def test_asyncio(cluster):
     results, tasks, kind = asyncio.run(work())
     assert results == [factorial_digits(n) for n in range(20, 40)]
     assert tasks == [b"%d\n" % n for n in range(5)] and kind in ("heartbeat", "event")
+
+
+def public(kind):
+    """Its calls, and the parameters of each."""
+    return {name: [(p.name, p.kind, p.default) for p in inspect.signature(call).parameters.values()]
+            for name, call in inspect.getmembers(kind, callable) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", ["Cluster", "Job", "MapJob"])
+def test_asyncio_has_every_call(name):
+    here, there = public(getattr(conclave, name)), public(getattr(conclave.aio, name))
+    assert here == there and {"status", "cancel" if "Job" in name else "submit"} <= set(here)
+
+
+def test_asyncio_with_every_call(cluster):
+    async def jobs_of(client):
+        job = await client.submit("factorial", 13)
+        assert (await job.result_bytes(timeout=20)).decode() == await job == factorial_digits(13) and await job.done()
+        same = await client.job(job.id)
+        assert type(same) is conclave.aio.Job and repr(same) == f"<Job {job.id}>"
+        assert [row["job"] for row in await client.jobs("done", newest=1)] == [job.number] and not await client.jobs("queued")
+        assert (await job.explain())[0] == f"job {job.id}, factorial 13, is done"
+        assert [row["op"] for row in await job.operations()] == list(range(1, (await job.status())["total"] + 1))
+        await job.forget()
+        with pytest.raises(conclave.NotFound):
+            await client.job(job.id)
+        made = await client.map("exit $(({} > 2))", [1, 2, 3])
+        tasks = await (await client.job(made.id)).tasks(timeout=20)
+        assert [(task.task, task.state) for task in tasks] == [(1, "done"), (2, "done"), (3, "failed")]
+
+    async def what_nodes_keep(client):
+        await client.progress_set(2, 10 ** 13)
+        snap = await client.progress_snap()
+        assert await client.progress_get(2, snap) >= 10 ** 13 <= await client.progress_get(2)
+        with pytest.raises(conclave.NotFound):
+            await client.progress_get(2, snap + 1000)
+        taken = await client.snapshot(3)
+        assert taken["complete"] and taken["counter"] in [head["counter"] for head in await client.snapshots(3)]
+
+    async def stored_values(client):
+        number = await client.value_put(b"of asyncio", "a name")
+        row, = [row for row in await client.values() if row["value"] == number]
+        digits = hashlib.sha256(b"of asyncio").hexdigest()
+        assert row["name"] == "a name" and row["sha256"].hex() == digits and await client.value_get(digits) == b"of asyncio"
+        await client.value_drop(digits)
+        with pytest.raises(conclave.NotFound):
+            await client.value_get(digits)
+        number = await client.value_put_integers(range(1, 8))
+        row, = [row for row in await client.values() if row["value"] == number]
+        assert await (await client.submit("product", "value:" + row["sha256"].hex())) == factorial_digits(7)
+
+    async def work():
+        async with conclave.aio.Cluster.connect(cluster.broker, access=str(cluster.locks.admin), timeout=30) as client:
+            await jobs_of(client)
+            await asyncio.gather(what_nodes_keep(client), stored_values(client))
+            assert "admin" in [key["name"] for key in (await client.quota())["keys"]]
+    asyncio.run(work())
 
 
 def test_jobs_and_maps_survive_the_death_of_the_coordinator(make_cluster):

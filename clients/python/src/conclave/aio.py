@@ -16,25 +16,39 @@ from .steps import Pause, Step, Steps, T
 Row = Dict[str, Any]
 
 
-class Job:
+class Job(steps.Named):
     """As conclave.Job; await it for its result."""
 
     def __init__(self, cluster: "Cluster", row: Row) -> None:
-        self._cluster, self.number = cluster, int(row["job"])
-        self.id = steps.job_text(self.number)
+        super().__init__(row)
+        self._cluster = cluster
 
     async def status(self) -> Row:
-        return await self._cluster.run(steps.one({"type": "job_get", "job": self.number}, self._cluster.deadline()))
+        return await self._cluster.run(steps.get(self.number, self._cluster.deadline()))
+
+    async def done(self) -> bool:
+        return (await self.status())["state"] in steps.FINAL
 
     async def wait(self, timeout: Optional[float] = None) -> Row:
         return await self._cluster.run(steps.wait(self.number, steps.deadline_of(timeout)))
 
     async def cancel(self) -> bool:
-        row = await self._cluster.run(steps.one({"type": "job_cancel", "job": self.number}, self._cluster.deadline()))
-        return bool(row["state"] == "cancelled")
+        return await self._cluster.run(steps.cancel(self.number, self._cluster.deadline()))
+
+    async def forget(self) -> None:
+        await self._cluster.run(steps.forget(self.number, self._cluster.deadline()))
+
+    async def explain(self) -> List[str]:
+        return await self._cluster.run(steps.explain(self.number, self._cluster.deadline()))
+
+    async def operations(self) -> List[Row]:
+        return await self._cluster.run(steps.operations(self.number, self._cluster.deadline()))
 
     async def result(self, timeout: Optional[float] = None) -> str:
-        return (await self._cluster.run(steps.result(self.number, steps.deadline_of(timeout)))).decode()
+        return (await self.result_bytes(timeout)).decode()
+
+    async def result_bytes(self, timeout: Optional[float] = None) -> bytes:
+        return await self._cluster.run(steps.result(self.number, steps.deadline_of(timeout)))
 
     def __await__(self) -> Any:
         return self.result().__await__()
@@ -63,8 +77,11 @@ class MapJob(Job):
             for one in ready:
                 yield one
 
+    async def tasks(self, timeout: Optional[float] = None) -> List[packing.Task]:
+        return sorted([task async for task in self.as_completed(timeout)], key=lambda task: task.task)
+
     async def outputs(self, timeout: Optional[float] = None) -> List[bytes]:
-        tasks = sorted([task async for task in self.as_completed(timeout)], key=lambda task: task.task)
+        tasks = await self.tasks(timeout)
         waiting.check_tasks(tasks)
         return [task.stdout for task in tasks]
 
@@ -114,8 +131,18 @@ class Cluster:
         request = waiting.map_request(command, inputs, **options)
         return MapJob(self, await self.run(steps.submit_map(request, self.deadline())), len(request.inputs))
 
+    async def job(self, id_: str) -> Job:
+        row, total = await self.run(steps.find_job(id_, self.deadline()))
+        return Job(self, row) if total is None else MapJob(self, row, total)
+
+    async def jobs(self, state: Optional[str] = None, newest: int = 0) -> List[Row]:
+        return await self.run(steps.jobs(state, newest, self.deadline()))
+
     async def status(self) -> Row:
-        return (await self.ask({"type": "status_get"})).body
+        return await self.run(steps.status(self.deadline()))
+
+    async def quota(self) -> Row:
+        return await self.run(steps.quota(self.deadline()))
 
     async def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
         await self.run(steps.kv_change("kv_put", key, self.deadline(), node=node, name=name, value=value))
@@ -128,6 +155,36 @@ class Cluster:
 
     async def kv_list(self, prefix: str = "", node: int = 1) -> Dict[str, str]:
         return await self.run(steps.kv_list(node, prefix, self.deadline()))
+
+    async def progress_set(self, node: int, state: int) -> None:
+        await self.run(steps.progress_set(node, state, self.deadline()))
+
+    async def progress_snap(self, key: Optional[str] = None) -> int:
+        return await self.run(steps.progress_snap(key, self.deadline()))
+
+    async def progress_get(self, node: int, snap: Optional[int] = None) -> int:
+        return await self.run(steps.progress_get(node, snap, self.deadline()))
+
+    async def snapshot(self, node: int = 0) -> Row:
+        return await self.run(steps.snapshot(node, self.deadline()))
+
+    async def snapshots(self, node: int = 0) -> List[Row]:
+        return await self.run(steps.snapshots(node, self.deadline()))
+
+    async def value_put(self, data: bytes, name: str = "") -> int:
+        return await self.run(steps.value_put(data, name, self.deadline()))
+
+    async def value_put_integers(self, integers: Iterable[int], name: str = "") -> int:
+        return await self.run(steps.value_put_integers(integers, name, self.deadline()))
+
+    async def value_get(self, name: Union[str, bytes]) -> bytes:
+        return await self.run(steps.value_get(name, self.deadline()))
+
+    async def value_drop(self, name: Union[str, bytes]) -> None:
+        await self.run(steps.value_drop(name, self.deadline()))
+
+    async def values(self) -> List[Row]:
+        return await self.run(steps.values(self.deadline()))
 
     def feed(self, timeout: Optional[float] = None) -> Feed:
         return Feed(self._connection.access, timeout)

@@ -241,7 +241,7 @@ class Executor(Base):
         for n in list(calls):
             self._settle(calls.pop(n), error=errors.TaskFailed("the cluster tells nothing of this call"))
         try:
-            self._cluster.ask({"type": "job_forget", "jobs": [{"job": state.job}]})
+            self._cluster.run(steps.forget(state.job, self._cluster.deadline()))
         except errors.ConclaveError:
             pass  # it is forgotten when more is remembered than is kept
 

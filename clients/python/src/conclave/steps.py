@@ -16,6 +16,7 @@ T = TypeVar("T")
 CHUNK, WINDOW = 512 << 10, 8  # of uploads: bytes of a request, and requests without an answer
 UPLOAD_TRIES = 16             # beginnings in a row without a segment more
 WAIT = 1.0                    # of a long poll
+SNAPSHOT_WAIT = 10.0          # until a snapshot of the whole cluster is complete
 LOOK, LOOK_MAX = 0.02, 0.5    # how often a running map is looked at
 FINAL = {"done", "failed", "cancelled"}
 VALUE, NAME_MAX = "value:", 128  # how the name of a stored value begins; bytes of what it is called for people
@@ -25,6 +26,17 @@ PLACES = {"heads": "counter", "jobs": "job", "ops": "op", "values": "value", "ke
 @dataclass
 class Pause:
     seconds: float
+
+
+class Named:
+    """What the jobs of cluster.py and of aio.py are: `number` in requests, `id` on the command line."""
+
+    def __init__(self, row: "Row") -> None:
+        self.number = int(row["job"])
+        self.id = job_text(self.number)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
 
 
 Step = Union[Ask, Pause, List[Ask]]
@@ -200,7 +212,81 @@ def pages(body: Row, rows: str, deadline: Optional[float]) -> Steps[List[Row]]:
         after = following
 
 
+def get(job: int, deadline: Optional[float]) -> Steps[Row]:
+    return one({"type": "job_get", "job": job}, deadline)
+
+
+def find_job(id_: str, deadline: Optional[float]) -> Steps[Tuple[Row, Optional[int]]]:
+    """The row, and how many tasks it has when it runs commands."""
+    row = yield from get(job_number(id_), deadline)
+    return row, int(row["tasks"][0]["total"]) if row.get("tasks") else None
+
+
+def cancel(job: int, deadline: Optional[float]) -> Steps[bool]:
+    row = yield from one({"type": "job_cancel", "job": job}, deadline)
+    return bool(row["state"] == "cancelled")
+
+
+def forget(job: int, deadline: Optional[float]) -> Steps[None]:
+    yield from ask({"type": "job_forget", "jobs": [{"job": job}]}, deadline)
+
+
+def explain(job: int, deadline: Optional[float]) -> Steps[List[str]]:
+    reply = yield from ask({"type": "job_explain", "job": job}, deadline)
+    return str(reply.body["text"]).splitlines()
+
+
+def operations(job: int, deadline: Optional[float]) -> Steps[List[Row]]:
+    return pages({"type": "job_trace", "job": job}, "ops", deadline)
+
+
+def jobs(state: Optional[str], newest: int, deadline: Optional[float]) -> Steps[List[Row]]:
+    found = yield from pages({"type": "job_list"}, "jobs", deadline)
+    return [row for row in found if state in (None, row["state"])][-newest:]
+
+
+# --- the cluster ---
+
+def status(deadline: Optional[float]) -> Steps[Row]:
+    return (yield from ask({"type": "status_get"}, deadline)).body
+
+
+def quota(deadline: Optional[float]) -> Steps[Row]:
+    keys = yield from pages({"type": "quota_get"}, "keys", deadline)
+    body = (yield from ask({"type": "quota_get"}, deadline)).body
+    return {**{name: body[name] for name in ("jobs_max", "bytes_max", "bounded")}, "keys": keys}
+
+
+def _of_node(kind: str, node: int) -> Row:
+    return {"type": kind, **({"node": node} if node else {})}
+
+
+def snapshot(node: int, deadline: Optional[float]) -> Steps[Row]:
+    return one(_of_node("snapshot_take", node), deadline, "heads", wait=SNAPSHOT_WAIT)
+
+
+def snapshots(node: int, deadline: Optional[float]) -> Steps[List[Row]]:
+    return pages(_of_node("snapshot_list", node), "heads", deadline)
+
+
 # --- what nodes keep ---
+
+def progress_set(node: int, state: int, deadline: Optional[float]) -> Steps[None]:
+    yield from ask({"type": "progress_set", "index": node, "state": state}, deadline)
+
+
+def progress_snap(key: Optional[str], deadline: Optional[float]) -> Steps[int]:
+    reply = yield from ask({"type": "progress_snap", "key": key or str(uuid.uuid4())}, deadline)
+    return int(reply.body["snapshot"])
+
+
+def progress_get(node: int, snap: Optional[int], deadline: Optional[float]) -> Steps[int]:
+    past = {} if snap is None else {"past": True, "snapshot": snap}
+    body = (yield from ask({"type": "progress_get", "index": node, **past}, deadline)).body
+    if not body.get("found"):
+        raise errors.NotFound(f"there is no snap {snap}")
+    return int(body["state"])
+
 
 def kv_get(node: int, name: str, deadline: Optional[float]) -> Steps[str]:
     body = (yield from ask({"type": "kv_get", "node": node, "name": name}, deadline)).body
@@ -320,7 +406,8 @@ def find_value(name: Union[str, bytes], deadline: Optional[float]) -> Steps[Row]
     return found[0]
 
 
-def read_value(row: Row, deadline: Optional[float]) -> Steps[bytes]:
+def value_get(name: Union[str, bytes], deadline: Optional[float]) -> Steps[bytes]:
+    row = yield from find_value(name, deadline)
     data = bytearray()
     while len(data) < row["len"]:
         reply = yield from ask({"type": "value_read", "value": row["value"], "offset": len(data), "len": CHUNK}, deadline)
@@ -330,6 +417,23 @@ def read_value(row: Row, deadline: Optional[float]) -> Steps[bytes]:
     if hashlib.sha256(data).digest() != row["sha256"]:
         raise errors.Failed("a value differs from its SHA-256")
     return bytes(data)
+
+
+def value_put(data: bytes, name: str, deadline: Optional[float]) -> Steps[int]:
+    return upload(packing.content_of_bytes(data), name, deadline)
+
+
+def value_put_integers(integers: Iterable[int], name: str, deadline: Optional[float]) -> Steps[int]:
+    return upload(packing.content_of_integers(list(integers)), name, deadline)
+
+
+def value_drop(name: Union[str, bytes], deadline: Optional[float]) -> Steps[None]:
+    row = yield from find_value(name, deadline)
+    yield from ask({"type": "value_drop", "value": row["value"]}, deadline)
+
+
+def values(deadline: Optional[float]) -> Steps[List[Row]]:
+    return pages({"type": "value_list"}, "values", deadline)
 
 
 # --- jobs of commands ---
