@@ -93,6 +93,10 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("it was suspended")
 
 
+def just(step: Step) -> Steps[Any]:
+    return (yield step)
+
+
 def ask(body: Row, deadline: Optional[float] = None, **more: Any) -> Steps[Reply]:
     reply: Reply = yield Ask(body, deadline=deadline, **more)
     return reply
