@@ -106,6 +106,22 @@ def test_a_command_over_inputs(client):
     assert caught.value.task.task == 3 and caught.value.exit_code == 1
 
 
+def test_a_retry_has_what_it_did_not_repeat_from_the_job_before(cluster, client, tmp_path):
+    """Those tasks were done, and their outputs empty."""
+    mark = tmp_path / "mark"
+    first = client.map(f"echo out {{}}; [ {{}} != b ] || [ -e {mark} ]", "abc")
+    assert [task.state for task in first.tasks(timeout=20)] == ["done", "failed", "done"]
+    second = client.job(cluster.ok("job", "retry", first.id).strip())
+    assert [task.state for task in second.tasks(timeout=20)] == ["done", "failed", "done"]
+    mark.touch()
+    third = client.job(cluster.ok("job", "retry", second.id).strip())
+    assert third.outputs(timeout=20) == [b"out a\n", b"out b\n", b"out c\n"] and third.tasks()[0] == first.tasks()[0]
+    first.forget()
+    assert [(task.state, task.stdout) for task in third.tasks(timeout=20)] == [("done", b""), ("done", b"out b\n"), ("done", b"")]
+    with pytest.raises(conclave.NotFound, match="the output of task 1 was in"):
+        third.outputs()
+
+
 def test_outputs_that_are_long_come_back_whole(client):
     job = client.map("head -c {} /dev/zero", [70000, 9 << 20], max_output=16 << 20)
     assert [len(out) for out in job.outputs(timeout=20)] == [70000, 9 << 20]
@@ -276,6 +292,10 @@ def test_asyncio_with_every_call(cluster):
             await client.progress_get(2, snap + 1000)
         taken = await client.snapshot(3)
         assert taken["complete"] and taken["counter"] in [head["counter"] for head in await client.snapshots(3)]
+        assert await client.snapshot_bytes(taken)
+        assert await client.bank_deposit("aio-a", 70, node=2) == 70 and await client.bank_withdraw("aio-a", 20, node=2) == 50
+        assert await client.bank_deposit("aio-b", 1, node=3) == 1 and await client.bank_transfer("aio-a", "aio-b", 9, 2, 3) == 41
+        assert await client.bank_balance("aio-a", node=2) == 41 == (await client.bank_list(node=2))["aio-a"]
 
     async def stored_values(client):
         number = await client.value_put(b"of asyncio", "a name")

@@ -8,7 +8,7 @@ from typing import Any, AsyncIterator, Dict, Iterable, List, Optional, Sequence,
 
 from . import access as accesses
 from . import cluster as waiting
-from . import packing, steps
+from . import maps, packing, steps
 from .connection import Ask, Connection, Reply
 from .feed import Feed
 from .steps import Pause, Step, Steps, T
@@ -62,8 +62,8 @@ class MapJob(Job):
         self.total = total
 
     async def as_completed(self, timeout: Optional[float] = None) -> AsyncIterator[packing.Task]:
-        state, seen, deadline = steps.MapState(self.number, self.total), set(), steps.deadline_of(timeout)  # type: ignore[var-annotated]
-        while fresh := await self._cluster.run(steps.more_tasks(state, seen, deadline)):
+        state, seen, deadline = maps.MapState(self.number, self.total), set(), steps.deadline_of(timeout)  # type: ignore[var-annotated]
+        while fresh := await self._cluster.run(maps.more_tasks(state, seen, deadline)):
             for task in fresh:
                 yield task
 
@@ -129,7 +129,7 @@ class Cluster:
 
     async def map(self, command: Union[str, Sequence[str]], inputs: Iterable[waiting.Input], **options: Any) -> MapJob:
         request = waiting.map_request(command, inputs, **options)
-        return MapJob(self, await self.run(steps.submit_map(request, self.deadline())), len(request.inputs))
+        return MapJob(self, await self.run(maps.submit_map(request, self.deadline())), len(request.inputs))
 
     async def job(self, id_: str) -> Job:
         row, total = await self.run(steps.find_job(id_, self.deadline()))
@@ -156,6 +156,23 @@ class Cluster:
     async def kv_list(self, prefix: str = "", node: int = 1) -> Dict[str, str]:
         return await self.run(steps.kv_list(node, prefix, self.deadline()))
 
+    async def bank_deposit(self, account: str, amount: int, node: int = 1, key: Optional[str] = None) -> int:
+        return await self.run(steps.bank_change("bank_deposit", key, self.deadline(), node=node, account=account, amount=amount))
+
+    async def bank_withdraw(self, account: str, amount: int, node: int = 1, key: Optional[str] = None) -> int:
+        return await self.run(steps.bank_change("bank_withdraw", key, self.deadline(), node=node, account=account, amount=amount))
+
+    async def bank_transfer(self, account: str, to: str, amount: int, node: int = 1, to_node: int = 1,
+                            key: Optional[str] = None) -> int:
+        return await self.run(steps.bank_change("bank_transfer", key, self.deadline(), node=node, account=account, to=to,
+                                                to_node=to_node, amount=amount))
+
+    async def bank_balance(self, account: str, node: int = 1) -> int:
+        return await self.run(steps.bank_balance(node, account, self.deadline()))
+
+    async def bank_list(self, node: int = 1) -> Dict[str, int]:
+        return await self.run(steps.bank_list(node, self.deadline()))
+
     async def progress_set(self, node: int, state: int) -> None:
         await self.run(steps.progress_set(node, state, self.deadline()))
 
@@ -170,6 +187,9 @@ class Cluster:
 
     async def snapshots(self, node: int = 0) -> List[Row]:
         return await self.run(steps.snapshots(node, self.deadline()))
+
+    async def snapshot_bytes(self, head: Row) -> bytes:
+        return await self.run(steps.snapshot_bytes(head, self.deadline()))
 
     async def value_put(self, data: bytes, name: str = "") -> int:
         return await self.run(steps.value_put(data, name, self.deadline()))

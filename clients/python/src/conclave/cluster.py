@@ -6,7 +6,7 @@ import weakref
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union
 
-from . import access, errors, packing, steps
+from . import access, errors, maps, packing, steps
 from .connection import Ask, Connection, Reply
 from .feed import Feed
 from .steps import Pause, Step, Steps, T
@@ -20,7 +20,7 @@ def map_request(command: Union[str, Sequence[str]], inputs: Iterable[Input], *, 
                 time_limit: Optional[float] = None, slots: int = 1, max_output: int = MAX_OUTPUT, max_fails: int = 0,
                 at_most_once: bool = False, stdin: bool = False, env: Optional[Dict[str, str]] = None, name: str = "",
                 key: Optional[str] = None, uploads: Optional[Dict[str, bytes]] = None,
-                files: Optional[Sequence[bytes]] = None) -> steps.MapRequest:
+                files: Optional[Sequence[bytes]] = None) -> maps.MapRequest:
     """A text is a line for /bin/sh -c, a list a command without a shell; {} stands for the input in both."""
     words = [i if isinstance(i, bytes) else str(i).encode() for i in inputs]
     shell = command if isinstance(command, str) else None
@@ -30,7 +30,7 @@ def map_request(command: Union[str, Sequence[str]], inputs: Iterable[Input], *, 
                "on_stdin": stdin}
     if not (shell or argv) or not words:
         raise errors.Usage("a command is needed" if words else "there are no inputs, and so no tasks")
-    return steps.MapRequest(argv, shell, words, options, files, uploads, env, name, key)
+    return maps.MapRequest(argv, shell, words, options, files, uploads, env, name, key)
 
 
 def in_order(tasks: Dict[int, packing.Task], first: int) -> List[packing.Task]:
@@ -48,6 +48,9 @@ def check_tasks(tasks: Sequence[packing.Task]) -> None:
         line = bad[0].stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise errors.TaskFailed(f"{len(bad)} of {len(tasks)} tasks are not done; task {bad[0].task} is {bad[0].state}: "
                                 f"{bad[0].ended_by}{': ' if line else ''}{line}", bad[0])
+    lost = [task.task for task in tasks if task.reason == maps.FORGOTTEN]
+    if lost:
+        raise errors.NotFound(f"the output of task {lost[0]} was in the job that this one repeats, which was forgotten")
 
 
 class Job(steps.Named):
@@ -101,8 +104,8 @@ class MapJob(Job):
 
     def as_completed(self, timeout: Optional[float] = None) -> Iterator[packing.Task]:
         """The tasks in the order in which they are known to have ended."""
-        state, seen, deadline = steps.MapState(self.number, self.total), set(), steps.deadline_of(timeout)  # type: ignore[var-annotated]
-        while fresh := self._cluster.run(steps.more_tasks(state, seen, deadline)):
+        state, seen, deadline = maps.MapState(self.number, self.total), set(), steps.deadline_of(timeout)  # type: ignore[var-annotated]
+        while fresh := self._cluster.run(maps.more_tasks(state, seen, deadline)):
             yield from fresh
 
     def __iter__(self) -> Iterator[packing.Task]:
@@ -194,7 +197,7 @@ class Cluster:
         /bin/sh, in which the inputs are quoted; a list is a command without a shell. Options: retries, retry_delay,
         time_limit (s), slots, max_output (bytes), max_fails, at_most_once, stdin, env, name, key, uploads ({path: bytes})."""
         request = map_request(command, inputs, **options)
-        return MapJob(self, self.run(steps.submit_map(request, self.deadline())), len(request.inputs))
+        return MapJob(self, self.run(maps.submit_map(request, self.deadline())), len(request.inputs))
 
     def job(self, id_: str) -> Job:
         """The job of that id; a MapJob when it runs commands."""
