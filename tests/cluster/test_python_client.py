@@ -122,6 +122,29 @@ def test_a_retry_has_what_it_did_not_repeat_from_the_job_before(cluster, client,
         third.outputs()
 
 
+def test_tasks_are_tried_again(client, tmp_path):
+    mark = tmp_path / "mark"
+    job = client.map(f"echo {{}} >> {tmp_path}/{{}}; [ {{}} = a ] || [ -e {mark} ]", "abcd", slots=2)
+    with pytest.raises(conclave.TaskFailed):
+        job.outputs(timeout=20)
+    for wrong in ([5], [0], []):
+        with pytest.raises(conclave.Usage):
+            job.retry(wrong)
+    mark.touch()
+    some = job.retry([4, 1, 2], key="again")
+    assert [task.state for task in some.tasks(timeout=20)] == ["done", "done", "failed", "done"]
+    assert job.retry([4, 1, 2], key="again").id == some.id and some.status()["parent"] == job.number
+    rest = some.retry(time_limit=5)
+    assert rest.outputs(timeout=20) == [b""] * 4
+    assert [len((tmp_path / name).read_text().split()) for name in "abcd"] == [1, 2, 2, 2]
+    with pytest.raises(conclave.Usage, match="are done"):
+        rest.retry()
+    slow = client.map("sleep {}", [60], time_limit=0.2, max_output=1 << 20)
+    assert slow.tasks(timeout=20)[0].limit
+    again = slow.retry(time_limit=0.4)
+    assert again.tasks(timeout=20)[0].limit and 0.4 <= again.tasks()[0].wall < 30
+
+
 def test_outputs_that_are_long_come_back_whole(client):
     job = client.map("head -c {} /dev/zero", [70000, 9 << 20], max_output=16 << 20)
     assert [len(out) for out in job.outputs(timeout=20)] == [70000, 9 << 20]
@@ -283,6 +306,7 @@ def test_asyncio_with_every_call(cluster):
         made = await client.map("exit $(({} > 2))", [1, 2, 3])
         tasks = await (await client.job(made.id)).tasks(timeout=20)
         assert [(task.task, task.state) for task in tasks] == [(1, "done"), (2, "done"), (3, "failed")]
+        assert [task.state for task in await (await made.retry()).tasks(timeout=20)] == ["done", "done", "failed"]
 
     async def what_nodes_keep(client):
         await client.progress_set(2, 10 ** 13)

@@ -80,6 +80,11 @@ class MapJob(Job):
     async def tasks(self, timeout: Optional[float] = None) -> List[packing.Task]:
         return sorted([task async for task in self.as_completed(timeout)], key=lambda task: task.task)
 
+    async def retry(self, tasks: Optional[Iterable[int]] = None, *, time_limit: Optional[float] = None,
+                    key: Optional[str] = None) -> "MapJob":
+        row = await self._cluster.run(maps.retry(self.number, tasks, time_limit, key, self._cluster.deadline()))
+        return MapJob(self._cluster, row, self.total)
+
     async def outputs(self, timeout: Optional[float] = None) -> List[bytes]:
         tasks = await self.tasks(timeout)
         waiting.check_tasks(tasks)

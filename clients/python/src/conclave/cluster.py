@@ -121,6 +121,12 @@ class MapJob(Job):
         """All tasks, whatever their outcomes, by number."""
         return sorted(self.as_completed(timeout), key=lambda task: task.task)
 
+    def retry(self, tasks: Optional[Iterable[int]] = None, *, time_limit: Optional[float] = None, key: Optional[str] = None) -> "MapJob":
+        """A job that repeats those that are not done, or only these of them; it must be finished. `time_limit`: another one,
+        0 is none."""
+        row = self._cluster.run(maps.retry(self.number, tasks, time_limit, key, self._cluster.deadline()))
+        return MapJob(self._cluster, row, self.total)
+
     def outputs(self, timeout: Optional[float] = None) -> List[bytes]:
         """What each task wrote to stdout. Raises TaskFailed unless all are done."""
         tasks = self.tasks(timeout)

@@ -4,12 +4,15 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass, replace
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from . import errors, packing
-from .steps import FINAL, Row, Steps, ask, job_text, one, upload
+from .steps import FINAL, Row, Steps, ask, get, job_text, one, upload
 
 LOOK, LOOK_MAX = 0.02, 0.5    # how often a running map is looked at
+ROW_BYTES = 64 << 10          # of an output that stands in its task's row
+SPEC_READ = 4 + (64 << 10)    # the first part of what was submitted is no longer
+RANGES_MAX = 256              # of tasks that are chosen
 PARENTS_MAX = 32              # retries of retries, as the command line has it
 FORGOTTEN = "its parent was forgotten"  # and the task's output with it
 
@@ -48,19 +51,55 @@ def _contents(request: MapRequest) -> Tuple[packing.Content, bytes]:
     return packing.content_of_parts("tasks", [spec, *records]), bytes(data)
 
 
+def _execution(spec: Row) -> Row:
+    """What the coordinator is told of the options: as the command line tells it."""
+    execution = {name: spec.get(name) for name in ("retries", "max_fails", "at_most_once", "speculate")}
+    execution.update({f"{name}_ms": -(-spec.get(f"{name}_us", 0) // 1000) for name in ("retry_delay", "time_limit")})
+    execution.update(max_fails_percent=spec.get("max_fails_ppm", 0) // 10000, slots=spec.get("slots", 0) if spec.get("slots", 0) > 1 else 0,
+                     bundles=bool(spec.get("collect")) or spec.get("max_output", 0) > ROW_BYTES)
+    return {name: value for name, value in execution.items() if value}
+
+
 def submit_map(request: MapRequest, deadline: Optional[float]) -> Steps[Row]:
     content, files = _contents(request)
     values = [{"value": (yield from upload(content, request.name, deadline))}]
     if files:
         values.append({"value": (yield from upload(packing.content_of_bytes(files), request.name, deadline))})
-    options = request.options
-    execution = {"retries": options["retries"], "retry_delay_ms": options["retry_delay_us"] // 1000,
-                 "time_limit_ms": options["time_limit_us"] // 1000, "max_fails": options["max_fails"],
-                 "at_most_once": options["at_most_once"], "slots": options["slots"] if options["slots"] > 1 else 0,
-                 "bundles": options["max_output"] > 65536}
     spec = f"{len(request.inputs)} {len(content.segments)} {len(content.data)}"
     return (yield from one({"type": "submit_commands", "key": request.key or str(uuid.uuid4()), "kind": "map", "spec": spec,
-                            "inputs": values, "tasks": [{k: v for k, v in execution.items() if v}]}, deadline))
+                            "inputs": values, "tasks": [_execution(request.options)]}, deadline))
+
+
+def _ranges(tasks: Iterable[int], total: int) -> List[Row]:
+    found: List[Row] = []
+    for number in sorted(set(tasks)):
+        if not 1 <= number <= total:
+            raise errors.Usage(f"there is no task {number}; the tasks are 1 to {total}")
+        if found and found[-1]["first"] + found[-1]["count"] == number:
+            found[-1]["count"] += 1
+        else:
+            found.append({"first": number, "count": 1})
+    if not 0 < len(found) <= RANGES_MAX:
+        raise errors.Usage(f"the tasks are {len(found)} ranges; 1 to {RANGES_MAX} are allowed")
+    return found
+
+
+def retry(job: int, tasks: Optional[Iterable[int]], time_limit: Optional[float], key: Optional[str],
+          deadline: Optional[float]) -> Steps[Row]:
+    row = yield from get(job, deadline)
+    counts = row["tasks"][0]
+    if row["kind"] != "map":
+        raise errors.Usage(f"job {job_text(job)} runs no commands of map(); submit it again")
+    if counts.get("done") == counts["total"]:
+        raise errors.Usage(f"all tasks of job {job_text(job)} are done")
+    chosen = {} if tasks is None else {"chosen": _ranges(tasks, counts["total"])}
+    reply = yield from ask({"type": "value_read", "value": row["inputs"][0]["value"], "offset": 0, "len": SPEC_READ}, deadline)
+    options = packing.read_spec(reply.frames[0])
+    if time_limit is not None:
+        options["time_limit_us"] = int(time_limit * 1e6)
+    return (yield from one({"type": "submit_commands", "key": key or str(uuid.uuid4()), "kind": "map", "spec": row["spec"],
+                            "inputs": [{"value": it["value"]} for it in row["inputs"]], "tasks": [_execution(options)],
+                            "parent": job, **chosen}, deadline))
 
 
 def _read_details(job: int, op: int, length: int, deadline: Optional[float]) -> Steps[bytes]:
