@@ -1,6 +1,7 @@
 """The Python client (clients/python) on a real cluster: jobs, maps, what nodes keep, the feed, asyncio, a killed coordinator."""
 import asyncio
 import hashlib
+import inspect
 import json
 import os
 import pathlib
@@ -103,6 +104,45 @@ def test_a_command_over_inputs(client):
     with pytest.raises(conclave.TaskFailed) as caught:
         shell.outputs()
     assert caught.value.task.task == 3 and caught.value.exit_code == 1
+
+
+def test_a_retry_has_what_it_did_not_repeat_from_the_job_before(cluster, client, tmp_path):
+    """Those tasks were done, and their outputs empty."""
+    mark = tmp_path / "mark"
+    first = client.map(f"echo out {{}}; [ {{}} != b ] || [ -e {mark} ]", "abc")
+    assert [task.state for task in first.tasks(timeout=20)] == ["done", "failed", "done"]
+    second = client.job(cluster.ok("job", "retry", first.id).strip())
+    assert [task.state for task in second.tasks(timeout=20)] == ["done", "failed", "done"]
+    mark.touch()
+    third = client.job(cluster.ok("job", "retry", second.id).strip())
+    assert third.outputs(timeout=20) == [b"out a\n", b"out b\n", b"out c\n"] and third.tasks()[0] == first.tasks()[0]
+    first.forget()
+    assert [(task.state, task.stdout) for task in third.tasks(timeout=20)] == [("done", b""), ("done", b"out b\n"), ("done", b"")]
+    with pytest.raises(conclave.NotFound, match="the output of task 1 was in"):
+        third.outputs()
+
+
+def test_tasks_are_tried_again(client, tmp_path):
+    mark = tmp_path / "mark"
+    job = client.map(f"echo {{}} >> {tmp_path}/{{}}; [ {{}} = a ] || [ -e {mark} ]", "abcd", slots=2)
+    with pytest.raises(conclave.TaskFailed):
+        job.outputs(timeout=20)
+    for wrong in ([5], [0], []):
+        with pytest.raises(conclave.Usage):
+            job.retry(wrong)
+    mark.touch()
+    some = job.retry([4, 1, 2], key="again")
+    assert [task.state for task in some.tasks(timeout=20)] == ["done", "done", "failed", "done"]
+    assert job.retry([4, 1, 2], key="again").id == some.id and some.status()["parent"] == job.number
+    rest = some.retry(time_limit=5)
+    assert rest.outputs(timeout=20) == [b""] * 4
+    assert [len((tmp_path / name).read_text().split()) for name in "abcd"] == [1, 2, 2, 2]
+    with pytest.raises(conclave.Usage, match="are done"):
+        rest.retry()
+    slow = client.map("sleep {}", [60], time_limit=0.2, max_output=1 << 20)
+    assert slow.tasks(timeout=20)[0].limit
+    again = slow.retry(time_limit=0.4)
+    assert again.tasks(timeout=20)[0].limit and 0.4 <= again.tasks()[0].wall < 30
 
 
 def test_outputs_that_are_long_come_back_whole(client):
@@ -237,6 +277,68 @@ def test_asyncio(cluster):
     results, tasks, kind = asyncio.run(work())
     assert results == [factorial_digits(n) for n in range(20, 40)]
     assert tasks == [b"%d\n" % n for n in range(5)] and kind in ("heartbeat", "event")
+
+
+def public(kind):
+    """Its calls, and the parameters of each."""
+    return {name: [(p.name, p.kind, p.default) for p in inspect.signature(call).parameters.values()]
+            for name, call in inspect.getmembers(kind, callable) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", ["Cluster", "Job", "MapJob"])
+def test_asyncio_has_every_call(name):
+    here, there = public(getattr(conclave, name)), public(getattr(conclave.aio, name))
+    assert here == there and {"status", "cancel" if "Job" in name else "submit"} <= set(here)
+
+
+def test_asyncio_with_every_call(cluster):
+    async def jobs_of(client):
+        job = await client.submit("factorial", 13)
+        assert (await job.result_bytes(timeout=20)).decode() == await job == factorial_digits(13) and await job.done()
+        same = await client.job(job.id)
+        assert type(same) is conclave.aio.Job and repr(same) == f"<Job {job.id}>"
+        assert [row["job"] for row in await client.jobs("done", newest=1)] == [job.number] and not await client.jobs("queued")
+        assert (await job.explain())[0] == f"job {job.id}, factorial 13, is done"
+        assert [row["op"] for row in await job.operations()] == list(range(1, (await job.status())["total"] + 1))
+        await job.forget()
+        with pytest.raises(conclave.NotFound):
+            await client.job(job.id)
+        made = await client.map("exit $(({} > 2))", [1, 2, 3])
+        tasks = await (await client.job(made.id)).tasks(timeout=20)
+        assert [(task.task, task.state) for task in tasks] == [(1, "done"), (2, "done"), (3, "failed")]
+        assert [task.state for task in await (await made.retry()).tasks(timeout=20)] == ["done", "done", "failed"]
+
+    async def what_nodes_keep(client):
+        await client.progress_set(2, 10 ** 13)
+        snap = await client.progress_snap()
+        assert await client.progress_get(2, snap) >= 10 ** 13 <= await client.progress_get(2)
+        with pytest.raises(conclave.NotFound):
+            await client.progress_get(2, snap + 1000)
+        taken = await client.snapshot(3)
+        assert taken["complete"] and taken["counter"] in [head["counter"] for head in await client.snapshots(3)]
+        assert await client.snapshot_bytes(taken)
+        assert await client.bank_deposit("aio-a", 70, node=2) == 70 and await client.bank_withdraw("aio-a", 20, node=2) == 50
+        assert await client.bank_deposit("aio-b", 1, node=3) == 1 and await client.bank_transfer("aio-a", "aio-b", 9, 2, 3) == 41
+        assert await client.bank_balance("aio-a", node=2) == 41 == (await client.bank_list(node=2))["aio-a"]
+
+    async def stored_values(client):
+        number = await client.value_put(b"of asyncio", "a name")
+        row, = [row for row in await client.values() if row["value"] == number]
+        digits = hashlib.sha256(b"of asyncio").hexdigest()
+        assert row["name"] == "a name" and row["sha256"].hex() == digits and await client.value_get(digits) == b"of asyncio"
+        await client.value_drop(digits)
+        with pytest.raises(conclave.NotFound):
+            await client.value_get(digits)
+        number = await client.value_put_integers(range(1, 8))
+        row, = [row for row in await client.values() if row["value"] == number]
+        assert await (await client.submit("product", "value:" + row["sha256"].hex())) == factorial_digits(7)
+
+    async def work():
+        async with conclave.aio.Cluster.connect(cluster.broker, access=str(cluster.locks.admin), timeout=30) as client:
+            await jobs_of(client)
+            await asyncio.gather(what_nodes_keep(client), stored_values(client))
+            assert "admin" in [key["name"] for key in (await client.quota())["keys"]]
+    asyncio.run(work())
 
 
 def test_jobs_and_maps_survive_the_death_of_the_coordinator(make_cluster):

@@ -12,7 +12,7 @@ import time
 import pytest
 
 import python_calls as calls
-from harness import ROOT, wait_for
+from harness import ROOT, clean_environment, wait_for
 from lying import WRONG, start_liar  # noqa: F401  pylint: disable=unused-import
 
 sys.path.insert(0, str(ROOT / "clients/python/src"))
@@ -139,6 +139,34 @@ def test_thousands_of_futures_are_submitted_and_cancelled_at_once(client):
     assert time.monotonic() - began < 30
 
 
+GONE = """import sys, conclave, python_calls as calls
+executor = conclave.Executor(conclave.Cluster.connect(timeout=2))
+future = executor.submit(calls.nap, 60)
+future.add_done_callback(lambda it: print(type(it.exception()).__name__, it.exception()))
+while not executor._cluster.jobs("running"):
+    pass
+print("runs", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_program_ends_although_the_cluster_is_gone_for_good(make_cluster):
+    """Its last call was waited for without an end, by the thread that an interpreter joins."""
+    cluster = make_cluster().start()
+    cluster.wait_healthy()
+    env = clean_environment(CONCLAVE_BROKER=cluster.broker, CONCLAVE_ACCESS=str(cluster.locks.admin),
+                            PYTHONPATH=f"{ROOT / 'clients/python/src'}:{ROOT / 'tests/cluster'}")
+    with subprocess.Popen([sys.executable, "-B", "-c", GONE], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "runs\n", process.stderr.read()
+            cluster.close()
+            out, err = process.communicate(timeout=20)  # which closes its input: it comes to its end
+        finally:
+            process.kill()
+    assert out.startswith("Unreachable the cluster has not answered for 2 s") and not err and process.returncode == 0, out + err
+
+
 # --- what is no cluster ---
 
 @pytest.mark.parametrize("host", ["no such host", "a b", "*", "\u00e9", "\0", ";", "127.0.0.1:\u00b2", "eth0;127.0.0.1"])
@@ -172,7 +200,7 @@ def test_a_broker_that_lies_is_survived(liar):
                 except conclave.ConclaveError:
                     pass
         answers[:] = [{"type": "job_page", "jobs": [{"job": 5}], "more": True, "after": 5}]
-        with pytest.raises(conclave.Failed, match="end"):
+        with pytest.raises(conclave.Failed, match="a page of jobs does not fit"):
             client.jobs()
         answers[:] = [{"type": "status", "coordinator": 1}]
         assert client.status()["coordinator"] == 1

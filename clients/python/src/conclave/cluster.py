@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import time
-import uuid
 import weakref
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union
 
-from . import access, errors, packing, steps
+from . import access, errors, maps, packing, steps
 from .connection import Ask, Connection, Reply
 from .feed import Feed
 from .steps import Pause, Step, Steps, T
@@ -21,7 +20,7 @@ def map_request(command: Union[str, Sequence[str]], inputs: Iterable[Input], *, 
                 time_limit: Optional[float] = None, slots: int = 1, max_output: int = MAX_OUTPUT, max_fails: int = 0,
                 at_most_once: bool = False, stdin: bool = False, env: Optional[Dict[str, str]] = None, name: str = "",
                 key: Optional[str] = None, uploads: Optional[Dict[str, bytes]] = None,
-                files: Optional[Sequence[bytes]] = None) -> steps.MapRequest:
+                files: Optional[Sequence[bytes]] = None) -> maps.MapRequest:
     """A text is a line for /bin/sh -c, a list a command without a shell; {} stands for the input in both."""
     words = [i if isinstance(i, bytes) else str(i).encode() for i in inputs]
     shell = command if isinstance(command, str) else None
@@ -31,7 +30,7 @@ def map_request(command: Union[str, Sequence[str]], inputs: Iterable[Input], *, 
                "on_stdin": stdin}
     if not (shell or argv) or not words:
         raise errors.Usage("a command is needed" if words else "there are no inputs, and so no tasks")
-    return steps.MapRequest(argv, shell, words, options, files, uploads, env, name, key)
+    return maps.MapRequest(argv, shell, words, options, files, uploads, env, name, key)
 
 
 def in_order(tasks: Dict[int, packing.Task], first: int) -> List[packing.Task]:
@@ -49,21 +48,21 @@ def check_tasks(tasks: Sequence[packing.Task]) -> None:
         line = bad[0].stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise errors.TaskFailed(f"{len(bad)} of {len(tasks)} tasks are not done; task {bad[0].task} is {bad[0].state}: "
                                 f"{bad[0].ended_by}{': ' if line else ''}{line}", bad[0])
+    lost = [task.task for task in tasks if task.reason == maps.FORGOTTEN]
+    if lost:
+        raise errors.NotFound(f"the output of task {lost[0]} was in the job that this one repeats, which was forgotten")
 
 
-class Job:
+class Job(steps.Named):
     """A job of the cluster; `id` is what the command line calls it."""
 
     def __init__(self, cluster: "Cluster", row: Row) -> None:
-        self._cluster, self.number = cluster, int(row["job"])
-        self.id = steps.job_text(self.number)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id}>"
+        super().__init__(row)
+        self._cluster = cluster
 
     def status(self) -> Row:
         """Its row: state, done, total, ..."""
-        return self._cluster.run(steps.one({"type": "job_get", "job": self.number}, self._cluster.deadline()))
+        return self._cluster.run(steps.get(self.number, self._cluster.deadline()))
 
     def done(self) -> bool:
         return self.status()["state"] in steps.FINAL
@@ -74,20 +73,19 @@ class Job:
 
     def cancel(self) -> bool:
         """Cancels it. Returns False if it was finished already."""
-        row = self._cluster.run(steps.one({"type": "job_cancel", "job": self.number}, self._cluster.deadline()))
-        return bool(row["state"] == "cancelled")
+        return self._cluster.run(steps.cancel(self.number, self._cluster.deadline()))
 
     def forget(self) -> None:
         """Makes the cluster forget the finished job and its results."""
-        self._cluster.ask({"type": "job_forget", "jobs": [{"job": self.number}]})
+        self._cluster.run(steps.forget(self.number, self._cluster.deadline()))
 
     def explain(self) -> List[str]:
         """Why it is where it is, in lines for people."""
-        return str(self._cluster.ask({"type": "job_explain", "job": self.number}).body["text"]).splitlines()
+        return self._cluster.run(steps.explain(self.number, self._cluster.deadline()))
 
     def operations(self) -> List[Row]:
         """Those of a job of numbers, as docs/protocol.md has them: op, opcode, operands, node, attempt."""
-        return self._cluster.run(steps.pages({"type": "job_trace", "job": self.number}, "ops", self._cluster.deadline()))
+        return self._cluster.run(steps.operations(self.number, self._cluster.deadline()))
 
     def result(self, timeout: Optional[float] = None) -> str:
         """Waits for the result and returns it, of a number the digits. Raises Failed or Cancelled if there is none."""
@@ -106,8 +104,8 @@ class MapJob(Job):
 
     def as_completed(self, timeout: Optional[float] = None) -> Iterator[packing.Task]:
         """The tasks in the order in which they are known to have ended."""
-        state, seen, deadline = steps.MapState(self.number, self.total), set(), steps.deadline_of(timeout)  # type: ignore[var-annotated]
-        while fresh := self._cluster.run(steps.more_tasks(state, seen, deadline)):
+        state, seen, deadline = maps.MapState(self.number, self.total), set(), steps.deadline_of(timeout)  # type: ignore[var-annotated]
+        while fresh := self._cluster.run(maps.more_tasks(state, seen, deadline)):
             yield from fresh
 
     def __iter__(self) -> Iterator[packing.Task]:
@@ -122,6 +120,12 @@ class MapJob(Job):
     def tasks(self, timeout: Optional[float] = None) -> List[packing.Task]:
         """All tasks, whatever their outcomes, by number."""
         return sorted(self.as_completed(timeout), key=lambda task: task.task)
+
+    def retry(self, tasks: Optional[Iterable[int]] = None, *, time_limit: Optional[float] = None, key: Optional[str] = None) -> "MapJob":
+        """A job that repeats those that are not done, or only these of them; it must be finished. `time_limit`: another one,
+        0 is none."""
+        row = self._cluster.run(maps.retry(self.number, tasks, time_limit, key, self._cluster.deadline()))
+        return MapJob(self._cluster, row, self.total)
 
     def outputs(self, timeout: Optional[float] = None) -> List[bytes]:
         """What each task wrote to stdout. Raises TaskFailed unless all are done."""
@@ -199,30 +203,27 @@ class Cluster:
         /bin/sh, in which the inputs are quoted; a list is a command without a shell. Options: retries, retry_delay,
         time_limit (s), slots, max_output (bytes), max_fails, at_most_once, stdin, env, name, key, uploads ({path: bytes})."""
         request = map_request(command, inputs, **options)
-        return MapJob(self, self.run(steps.submit_map(request, self.deadline())), len(request.inputs))
+        return MapJob(self, self.run(maps.submit_map(request, self.deadline())), len(request.inputs))
 
     def job(self, id_: str) -> Job:
         """The job of that id; a MapJob when it runs commands."""
-        row = self.run(steps.one({"type": "job_get", "job": steps.job_number(id_)}, self.deadline()))
-        return MapJob(self, row, row["tasks"][0]["total"]) if row.get("tasks") else Job(self, row)
+        row, total = self.run(steps.find_job(id_, self.deadline()))
+        return Job(self, row) if total is None else MapJob(self, row, total)
 
     def jobs(self, state: Optional[str] = None, newest: int = 0) -> List[Row]:
         """The rows of all jobs that the key may see, the oldest first; of those in a state; and only so many of these."""
-        found = self.run(steps.pages({"type": "job_list"}, "jobs", self.deadline()))
-        return [row for row in found if state in (None, row["state"])][-newest:]
+        return self.run(steps.jobs(state, newest, self.deadline()))
 
     # --- the rest ---
 
     def status(self) -> Row:
         """coordinator, term, healthy, nodes, ..., as docs/protocol.md has `status`."""
-        return self.ask({"type": "status_get"}).body
+        return self.run(steps.status(self.deadline()))
 
     def quota(self) -> Row:
         """jobs_max and bytes_max: what one key may have, 0 is any number; bounded: that holds for this one; keys: what
         each has."""
-        keys = self.run(steps.pages({"type": "quota_get"}, "keys", self.deadline()))
-        body = self.ask({"type": "quota_get"}).body
-        return {name: body[name] for name in ("jobs_max", "bytes_max", "bounded")} | {"keys": keys}
+        return self.run(steps.quota(self.deadline()))
 
     def kv_put(self, name: str, value: str, node: int = 1, key: Optional[str] = None) -> None:
         self.run(steps.kv_change("kv_put", key, self.deadline(), node=node, name=name, value=value))
@@ -260,26 +261,20 @@ class Cluster:
         return self.run(steps.bank_list(node, self.deadline()))
 
     def progress_set(self, node: int, state: int) -> None:
-        self.ask({"type": "progress_set", "index": node, "state": state})
+        self.run(steps.progress_set(node, state, self.deadline()))
 
     def progress_snap(self, key: Optional[str] = None) -> int:
-        return int(self.ask({"type": "progress_snap", "key": key or str(uuid.uuid4())}).body["snapshot"])
+        return self.run(steps.progress_snap(key, self.deadline()))
 
     def progress_get(self, node: int, snap: Optional[int] = None) -> int:
-        past = {} if snap is None else {"past": True, "snapshot": snap}
-        body = self.ask({"type": "progress_get", "index": node, **past}).body
-        if not body.get("found"):
-            raise errors.NotFound(f"there is no snap {snap}")
-        return int(body["state"])
+        return self.run(steps.progress_get(node, snap, self.deadline()))
 
     def snapshot(self, node: int = 0) -> Row:
         """Takes a snapshot of the whole cluster, at that node or the coordinator, and returns its head. Needs the role admin."""
-        body: Row = {"type": "snapshot_take", **({"node": node} if node else {})}
-        return self.run(steps.one(body, self.deadline(), "heads", wait=10))
+        return self.run(steps.snapshot(node, self.deadline()))
 
     def snapshots(self, node: int = 0) -> List[Row]:
-        body: Row = {"type": "snapshot_list", **({"node": node} if node else {})}
-        return self.run(steps.pages(body, "heads", self.deadline()))
+        return self.run(steps.snapshots(node, self.deadline()))
 
     def snapshot_bytes(self, head: Row) -> bytes:
         """A snapshot whose head snapshot() or snapshots() returned, as a file that `conclave snapshot verify` takes."""
@@ -287,25 +282,23 @@ class Cluster:
 
     def value_put(self, data: bytes, name: str = "") -> int:
         """Uploads bytes, and returns the id of the stored value."""
-        return self.run(steps.upload(packing.content_of_bytes(data), name, self.deadline()))
+        return self.run(steps.value_put(data, name, self.deadline()))
 
     def value_put_integers(self, integers: Iterable[int], name: str = "") -> int:
         """Uploads integers, as jobs over lists take them."""
-        return self.run(steps.upload(packing.content_of_integers(list(integers)), name, self.deadline()))
+        return self.run(steps.value_put_integers(integers, name, self.deadline()))
 
     def value_get(self, name: Union[str, bytes]) -> bytes:
         """A stored value by its name ("value:9c1f0123", its id) or its SHA-256."""
-        row = self.run(steps.find_value(name, self.deadline()))
-        return self.run(steps.read_value(row, self.deadline()))
+        return self.run(steps.value_get(name, self.deadline()))
 
     def value_drop(self, name: Union[str, bytes]) -> None:
         """Failed: a job names it."""
-        row = self.run(steps.find_value(name, self.deadline()))
-        self.ask({"type": "value_drop", "value": row["value"]})
+        self.run(steps.value_drop(name, self.deadline()))
 
     def values(self) -> List[Row]:
         """The rows of all stored values that the key may see, the oldest first."""
-        return self.run(steps.pages({"type": "value_list"}, "values", self.deadline()))
+        return self.run(steps.values(self.deadline()))
 
     def feed(self, timeout: Optional[float] = None) -> Feed:
         """What the nodes say from now on: an iterator, which ends with TimedOut when nothing comes for `timeout` seconds."""

@@ -9,8 +9,9 @@ from concurrent.futures import Executor as Base
 from concurrent.futures import Future
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from . import errors, packing, steps
+from . import errors, maps, packing, steps
 from .cluster import Cluster, map_request
+from .connection import Ask
 
 GATHER = 0.003            # s: what is submitted within it goes into one job
 CALLS_PER_SLOT = 4        # with the cluster at a time, by default
@@ -232,18 +233,30 @@ class Executor(Base):
     def _run(self, calls: "Dict[int, Future[Any]]", files: List[bytes]) -> None:
         request = map_request([self._python, "-B", SCRIPT, "{}"], [f"call{n}.pickle" for n in calls],
                               uploads={SCRIPT: RUNNER}, files=files, **self._options)
-        row = self._cluster.run(steps.submit_map(request, self._cluster.deadline()))
-        state, seen = steps.MapState(int(row["job"]), len(files)), set()  # type: steps.MapState, set[int]
-        while tasks := self._cluster.run(steps.more_tasks(state, seen, None)):
+        row = self._cluster.run(maps.submit_map(request, self._cluster.deadline()))
+        state, seen = maps.MapState(int(row["job"]), len(files)), set()  # type: maps.MapState, set[int]
+        while tasks := self._more_tasks(state, seen):
             for task in tasks:
                 if task.task in calls:
                     self._take(calls.pop(task.task), task)
         for n in list(calls):
             self._settle(calls.pop(n), error=errors.TaskFailed("the cluster tells nothing of this call"))
         try:
-            self._cluster.ask({"type": "job_forget", "jobs": [{"job": state.job}]})
+            self._cluster.run(steps.forget(state.job, self._cluster.deadline()))
         except errors.ConclaveError:
             pass  # it is forgotten when more is remembered than is kept
+
+    def _more_tasks(self, state: maps.MapState, seen: "set[int]") -> List[packing.Task]:
+        """A call may take as long as it takes, an answer of the cluster may not: one that is gone for good would keep the program."""
+        async def perform(step: steps.Step) -> Any:
+            if isinstance(step, Ask):
+                step.deadline = self._cluster.deadline() + step.wait
+            return self._cluster.run(steps.just(step))
+        try:
+            return steps.finish(steps.drive(maps.more_tasks(state, seen, None), perform))
+        except errors.TimedOut as error:
+            raise errors.Unreachable(f"the cluster has not answered for {self._cluster.timeout:g} s; the call is of its job "
+                                     f"{steps.job_text(state.job)}") from error
 
     def _take(self, future: "Future[Any]", task: packing.Task) -> None:
         if task.state != "done":

@@ -70,6 +70,11 @@ def spec(options: Dict[str, Any]) -> bytes:
     return part(msgpack.packb({"type": "task_spec", **{k: v for k, v in options.items() if v}}))
 
 
+def read_spec(data: bytes) -> Dict[str, Any]:
+    found: Dict[str, Any] = msgpack.unpackb(_Reader(data).part())
+    return found
+
+
 def record(inputs: Iterable[bytes], file: Optional[Tuple[int, bytes]] = None) -> bytes:
     """A task: its inputs, and (offset, content) of the file that it has of its own."""
     body = b"".join(part(one) for one in inputs)

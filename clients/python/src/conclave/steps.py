@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import (Any, Awaitable, Callable, Coroutine, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar,
                     Union)
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 CHUNK, WINDOW = 512 << 10, 8  # of uploads: bytes of a request, and requests without an answer
 UPLOAD_TRIES = 16             # beginnings in a row without a segment more
 WAIT = 1.0                    # of a long poll
-LOOK, LOOK_MAX = 0.02, 0.5    # how often a running map is looked at
+SNAPSHOT_WAIT = 10.0          # until a snapshot of the whole cluster is complete
 FINAL = {"done", "failed", "cancelled"}
 VALUE, NAME_MAX = "value:", 128  # how the name of a stored value begins; bytes of what it is called for people
 PLACES = {"heads": "counter", "jobs": "job", "ops": "op", "values": "value", "keys": "name"}  # what lists are in the order of
@@ -25,6 +25,17 @@ PLACES = {"heads": "counter", "jobs": "job", "ops": "op", "values": "value", "ke
 @dataclass
 class Pause:
     seconds: float
+
+
+class Named:
+    """What the jobs of cluster.py and of aio.py are: `number` in requests, `id` on the command line."""
+
+    def __init__(self, row: "Row") -> None:
+        self.number = int(row["job"])
+        self.id = job_text(self.number)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
 
 
 Step = Union[Ask, Pause, List[Ask]]
@@ -79,6 +90,10 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
         result: T = end.value
         return result
     raise RuntimeError("it was suspended")
+
+
+def just(step: Step) -> Steps[Any]:
+    return (yield step)
 
 
 def ask(body: Row, deadline: Optional[float] = None, **more: Any) -> Steps[Reply]:
@@ -200,7 +215,81 @@ def pages(body: Row, rows: str, deadline: Optional[float]) -> Steps[List[Row]]:
         after = following
 
 
+def get(job: int, deadline: Optional[float]) -> Steps[Row]:
+    return one({"type": "job_get", "job": job}, deadline)
+
+
+def find_job(id_: str, deadline: Optional[float]) -> Steps[Tuple[Row, Optional[int]]]:
+    """The row, and how many tasks it has when it runs commands."""
+    row = yield from get(job_number(id_), deadline)
+    return row, int(row["tasks"][0]["total"]) if row.get("tasks") else None
+
+
+def cancel(job: int, deadline: Optional[float]) -> Steps[bool]:
+    row = yield from one({"type": "job_cancel", "job": job}, deadline)
+    return bool(row["state"] == "cancelled")
+
+
+def forget(job: int, deadline: Optional[float]) -> Steps[None]:
+    yield from ask({"type": "job_forget", "jobs": [{"job": job}]}, deadline)
+
+
+def explain(job: int, deadline: Optional[float]) -> Steps[List[str]]:
+    reply = yield from ask({"type": "job_explain", "job": job}, deadline)
+    return str(reply.body["text"]).splitlines()
+
+
+def operations(job: int, deadline: Optional[float]) -> Steps[List[Row]]:
+    return pages({"type": "job_trace", "job": job}, "ops", deadline)
+
+
+def jobs(state: Optional[str], newest: int, deadline: Optional[float]) -> Steps[List[Row]]:
+    found = yield from pages({"type": "job_list"}, "jobs", deadline)
+    return [row for row in found if state in (None, row["state"])][-newest:]
+
+
+# --- the cluster ---
+
+def status(deadline: Optional[float]) -> Steps[Row]:
+    return (yield from ask({"type": "status_get"}, deadline)).body
+
+
+def quota(deadline: Optional[float]) -> Steps[Row]:
+    keys = yield from pages({"type": "quota_get"}, "keys", deadline)
+    body = (yield from ask({"type": "quota_get"}, deadline)).body
+    return {**{name: body[name] for name in ("jobs_max", "bytes_max", "bounded")}, "keys": keys}
+
+
+def _of_node(kind: str, node: int) -> Row:
+    return {"type": kind, **({"node": node} if node else {})}
+
+
+def snapshot(node: int, deadline: Optional[float]) -> Steps[Row]:
+    return one(_of_node("snapshot_take", node), deadline, "heads", wait=SNAPSHOT_WAIT)
+
+
+def snapshots(node: int, deadline: Optional[float]) -> Steps[List[Row]]:
+    return pages(_of_node("snapshot_list", node), "heads", deadline)
+
+
 # --- what nodes keep ---
+
+def progress_set(node: int, state: int, deadline: Optional[float]) -> Steps[None]:
+    yield from ask({"type": "progress_set", "index": node, "state": state}, deadline)
+
+
+def progress_snap(key: Optional[str], deadline: Optional[float]) -> Steps[int]:
+    reply = yield from ask({"type": "progress_snap", "key": key or str(uuid.uuid4())}, deadline)
+    return int(reply.body["snapshot"])
+
+
+def progress_get(node: int, snap: Optional[int], deadline: Optional[float]) -> Steps[int]:
+    past = {} if snap is None else {"past": True, "snapshot": snap}
+    body = (yield from ask({"type": "progress_get", "index": node, **past}, deadline)).body
+    if not body.get("found"):
+        raise errors.NotFound(f"there is no snap {snap}")
+    return int(body["state"])
+
 
 def kv_get(node: int, name: str, deadline: Optional[float]) -> Steps[str]:
     body = (yield from ask({"type": "kv_get", "node": node, "name": name}, deadline)).body
@@ -320,7 +409,8 @@ def find_value(name: Union[str, bytes], deadline: Optional[float]) -> Steps[Row]
     return found[0]
 
 
-def read_value(row: Row, deadline: Optional[float]) -> Steps[bytes]:
+def value_get(name: Union[str, bytes], deadline: Optional[float]) -> Steps[bytes]:
+    row = yield from find_value(name, deadline)
     data = bytearray()
     while len(data) < row["len"]:
         reply = yield from ask({"type": "value_read", "value": row["value"], "offset": len(data), "len": CHUNK}, deadline)
@@ -332,142 +422,18 @@ def read_value(row: Row, deadline: Optional[float]) -> Steps[bytes]:
     return bytes(data)
 
 
-# --- jobs of commands ---
-
-@dataclass
-class MapRequest:
-    """`inputs`: of each task. `files`: bytes that each task finds in its directory, under its input as name.
-    `uploads`: files that every task finds there."""
-    argv: Sequence[str]
-    shell: Optional[str]
-    inputs: Sequence[bytes]
-    options: Row
-    files: Optional[Sequence[bytes]] = None
-    uploads: Optional[Dict[str, bytes]] = None
-    env: Optional[Dict[str, str]] = None
-    name: str = ""
-    key: Optional[str] = None
+def value_put(data: bytes, name: str, deadline: Optional[float]) -> Steps[int]:
+    return upload(packing.content_of_bytes(data), name, deadline)
 
 
-def _contents(request: MapRequest) -> Tuple[packing.Content, bytes]:
-    data, uploads, records = bytearray(), [], []
-    for path, content in (request.uploads or {}).items():
-        uploads.append({"path": path.encode(), "offset": len(data), "len": len(content),
-                        "sha256": hashlib.sha256(content).digest()})
-        data += content
-    for number, words in enumerate(request.inputs):
-        file = None
-        if request.files is not None:
-            file = (len(data), request.files[number])
-            data += request.files[number]
-        records.append(packing.record([words], file))
-    spec = packing.spec({"inputs": 1, "argv": [{"text": word.encode()} for word in request.argv],
-                         "shell": (request.shell or "").encode(), "files": request.files is not None, "uploads": uploads,
-                         "env": [{"name": k.encode(), "value": v.encode()} for k, v in (request.env or {}).items()],
-                         "over": f"{len(request.inputs)} inputs", "name": request.name, **request.options})
-    return packing.content_of_parts("tasks", [spec, *records]), bytes(data)
+def value_put_integers(integers: Iterable[int], name: str, deadline: Optional[float]) -> Steps[int]:
+    return upload(packing.content_of_integers(list(integers)), name, deadline)
 
 
-def submit_map(request: MapRequest, deadline: Optional[float]) -> Steps[Row]:
-    content, files = _contents(request)
-    values = [{"value": (yield from upload(content, request.name, deadline))}]
-    if files:
-        values.append({"value": (yield from upload(packing.content_of_bytes(files), request.name, deadline))})
-    options = request.options
-    execution = {"retries": options["retries"], "retry_delay_ms": options["retry_delay_us"] // 1000,
-                 "time_limit_ms": options["time_limit_us"] // 1000, "max_fails": options["max_fails"],
-                 "at_most_once": options["at_most_once"], "slots": options["slots"] if options["slots"] > 1 else 0,
-                 "bundles": options["max_output"] > 65536}
-    spec = f"{len(request.inputs)} {len(content.segments)} {len(content.data)}"
-    return (yield from one({"type": "submit_commands", "key": request.key or str(uuid.uuid4()), "kind": "map", "spec": spec,
-                            "inputs": values, "tasks": [{k: v for k, v in execution.items() if v}]}, deadline))
+def value_drop(name: Union[str, bytes], deadline: Optional[float]) -> Steps[None]:
+    row = yield from find_value(name, deadline)
+    yield from ask({"type": "value_drop", "value": row["value"]}, deadline)
 
 
-def _read_details(job: int, op: int, length: int, deadline: Optional[float]) -> Steps[bytes]:
-    data = bytearray()
-    while len(data) < length:
-        reply = yield from ask({"type": "segment_get", "job": job, "op": op, "offset": len(data)}, deadline, lasting=True)
-        if not reply.frames or not reply.frames[0]:
-            raise errors.Failed("an empty part of what tasks left came")
-        data += reply.frames[0]
-    return bytes(data)
-
-
-def _open_bundle(job: int, task: packing.Task, bundle: packing.Bundle, deadline: Optional[float]) -> Steps[None]:
-    """Long outputs, which do not stand in the row."""
-    end = bundle.head_len + bundle.out_len + bundle.err_len
-    data = bundle.inline
-    if bundle.op:
-        data = b""
-        for piece in range(-(-end // packing.PIECE)):
-            size = min(packing.PIECE, bundle.len - piece * packing.PIECE)
-            data += yield from _read_details(job, bundle.op + piece, size, deadline)
-    at = bundle.head_len
-    for name, size, digest in (("stdout", bundle.out_len, bundle.out_sha256), ("stderr", bundle.err_len, bundle.err_sha256)):
-        if size:
-            kept = data[at:at + size]
-            if len(kept) != size or hashlib.sha256(kept).digest() != digest:
-                raise errors.Failed(f"the {name} of task {task.task} differs from its SHA-256")
-            setattr(task, name, kept)
-        at += size
-
-
-@dataclass
-class MapState:
-    """How far a map was read: segments, tasks with their rows."""
-    job: int
-    total: int = 0
-    segments: int = 0
-    told: int = 0
-    look: float = LOOK
-    over: bool = False
-
-
-def _take_segment(state: MapState, segment: Row, deadline: Optional[float]) -> Steps[List[packing.Task]]:
-    data = yield from _read_details(state.job, segment["op"], segment["len"], deadline)
-    if hashlib.sha256(data).digest() != segment["hash"]:
-        raise errors.Failed("details of tasks differ from their SHA-256")
-    found = []
-    for numbers, task, bundle in packing.rows(data):
-        if bundle:
-            yield from _open_bundle(state.job, task, bundle, deadline)
-        found += [replace(task, task=task.task + i) for i in range(numbers["count"])]
-    return found
-
-
-def _untold(state: MapState, seen: "set[int]", deadline: Optional[float]) -> Steps[List[packing.Task]]:
-    """Tasks of a finished job that left no row: those that were cancelled, or lost."""
-    found: List[packing.Task] = []
-    after = 0
-    while True:
-        reply = yield from ask({"type": "job_tasks", "job": state.job, **({"after": after} if after else {})}, deadline)
-        for row in reply.body.get("rows") or []:
-            after = row["first"] + row["count"] - 1
-            found += [packing.Task(n, row["state"], row.get("node", 0), row.get("attempts", 0), row.get("exit", 0),
-                                   row.get("signal", 0), reason=row.get("reason", ""))
-                      for n in range(row["first"], after + 1) if n not in seen]
-        if not reply.body.get("more"):
-            return found
-
-
-def more_tasks(state: MapState, seen: "set[int]", deadline: Optional[float]) -> Steps[List[packing.Task]]:
-    """Waits until more tasks have ended; an empty list: all have. Each comes once."""
-    while not state.over:
-        row = yield from one({"type": "job_get", "job": state.job, "wait_ms": int(state.look * 1000)}, deadline,
-                             wait=state.look, lasting=True)
-        state.look = min(2 * state.look, LOOK_MAX)
-        reply = yield from ask({"type": "job_segments", "job": state.job, "from": state.segments}, deadline, lasting=True)
-        fresh: List[packing.Task] = []
-        for segment in reply.body.get("segments") or []:
-            fresh += yield from _take_segment(state, segment, deadline)
-            state.segments += 1
-        if row["state"] in FINAL and state.segments >= reply.body.get("total", 0):
-            state.over = True
-            fresh = [task for task in fresh if task.task not in seen]
-            fresh += yield from _untold(state, seen | {task.task for task in fresh}, deadline)
-        fresh = [task for task in fresh if task.task not in seen]
-        seen.update(task.task for task in fresh)
-        if fresh:
-            state.look = LOOK
-            return fresh
-    return []
+def values(deadline: Optional[float]) -> Steps[List[Row]]:
+    return pages({"type": "value_list"}, "values", deadline)
