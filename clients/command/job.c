@@ -211,12 +211,12 @@ int job_wait_run(struct cli *cli, int n_words, char **words)
 
 static struct digits_part part; /* what --range says */
 
-/* Only digits of a result are numbered; what tasks wrote has `job output`. */
+/* What tasks wrote is no result of the job: `job output` has it. */
 static int check_part(const struct wire_job_row *row)
 {
     char id[JOB_TEXT_MAX];
     if (tasks_are(row))
-        return cli_fail(EXIT_USAGE, "job %s runs commands; --range is for a job with one result",
+        return cli_fail(EXIT_USAGE, "job %s consists of tasks: it has no result for --range",
                         job_id_text(row->job, id));
     return digits_part_check(&part, row);
 }

@@ -162,6 +162,12 @@ def test_values_of_options_are_no_words_of_the_command(tmp_path, shell, line, of
     assert (done.stdout.split(), done.stderr) == (offered, "")
 
 
+def test_an_option_takes_a_value_in_all_commands_or_in_none():
+    script = subprocess.run([harness.BIN / "conclave", "completion", "bash"], capture_output=True, text=True, timeout=20, check=True).stdout
+    words = {word for options in re.findall(r"options='([^']*)'", script) for word in options.split()}
+    assert len(words) > 50 and not [word for word in words if word + "=" in words]
+
+
 def test_a_shell_that_is_not_known_is_refused():
     for program, *_ in COMPLETIONS:
         done = subprocess.run([harness.BIN / program, "--completion", "tcsh"], capture_output=True, text=True, timeout=20, check=False)

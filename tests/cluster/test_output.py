@@ -200,8 +200,8 @@ def test_only_the_part_is_fetched(cluster, long_job):
 
 
 def test_a_part_that_is_not_there_is_refused_in_one_line(cluster, long_job, place):
-    jobs = [long_job[0], cluster.ok("map", "--no-wait", "true", ":::", 1).strip()]
-    for job, text, says in ((jobs[0], f"{LONG + 3}:", f"0 to {LONG + 2} is allowed"), (jobs[1], "0:1", "runs commands")):
+    jobs = [long_job[0], cluster.json("submit", "empty", 2)["id"]]
+    for job, text, says in ((jobs[0], f"{LONG + 3}:", f"0 to {LONG + 2} is allowed"), (jobs[1], "0:1", "consists of tasks")):
         for more in ((), ("--output", place / "part")):
             done = cluster.conclave("job", "result", job, "--range", text, *more)
             assert (done.returncode, done.stdout) == (USAGE, "") and says in done.stderr and done.stderr.count("\n") == 1, done
