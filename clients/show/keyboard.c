@@ -11,9 +11,9 @@
 
 #include "clients/ask/interrupt.h"
 
-#define PIECE_BYTES                                                               \
-    256 /* written at once: a terminal that can be written to has about that room \
-         */
+/* Written at once: a terminal that can be written to has about that room. */
+#define PIECE_BYTES 256
+
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
 #define SCREEN_END   "\033[?25h\033[?1049l"
 
