@@ -1,6 +1,7 @@
 #include "clients/ask/digits.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "clients/ask/result.h"
 #include "clients/local/outfile.h"
 #include "shared/base/text.h"
+#include "shared/base/whole.h"
 
 bool digits_are_bytes(const struct wire_job_row *row)
 {
@@ -63,12 +65,55 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
     return cli_told(cli, digits_copy(&cli->connection, row, out));
 }
 
-int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out)
+/* A line end behind digits that were written. */
+static int end_line(int code, const struct wire_job_row *row, FILE *out)
 {
-    int code = digits_write(cli, row, out);
     if (!code && !digits_are_bytes(row))
         fputc('\n', out);
     return code;
+}
+
+int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out)
+{
+    return end_line(digits_write(cli, row, out), row, out);
+}
+
+int digits_part_line(struct cli *cli, const struct wire_job_row *row,
+                     const struct digits_part *part, FILE *out)
+{
+    struct writing writing = {&cli->connection, digits_are_bytes(row), out};
+    int code = result_part(&cli->connection, row, part->from, part->to, write_checked, &writing);
+    return end_line(cli_told(cli, code), row, out);
+}
+
+static bool read_offset(const char *at, size_t len, uint64_t *out)
+{
+    return !len || parse_whole((struct slice){(const uint8_t *)at, len}, UINT64_MAX, out) == OK;
+}
+
+int digits_part_read(const char *text, struct digits_part *part)
+{
+    const char *colon = strchr(text, ':');
+    char shown[TEXT_MAX];
+    *part = (struct digits_part){0, UINT64_MAX};
+    if (colon && read_offset(text, (size_t)(colon - text), &part->from) &&
+        read_offset(colon + 1, strlen(colon + 1), &part->to) && part->from <= part->to)
+        return EXIT_OK;
+    text_escape(shown, sizeof shown, slice_of(text));
+    return cli_fail(EXIT_USAGE,
+                    "--range %s: A:B is wanted, offsets with A not above B; A: goes to the end, "
+                    ":B begins at 0",
+                    shown);
+}
+
+int digits_part_check(const struct digits_part *part, const struct wire_job_row *row)
+{
+    if (part->from <= row->digits)
+        return EXIT_OK;
+    return cli_fail(EXIT_USAGE,
+                    "--range begins at %" PRIu64 ", beyond the end of the result: 0 to %" PRIu64
+                    " is allowed",
+                    part->from, row->digits);
 }
 
 int digits_check(const struct cli *cli, const char *path)
@@ -79,12 +124,24 @@ int digits_check(const struct cli *cli, const char *path)
     return outfile_check("--output", path);
 }
 
-int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path)
+static int save(struct cli *cli, const struct wire_job_row *row, const struct digits_part *part,
+                const char *path)
 {
     struct outfile out;
     int code = outfile_open(&out, "--output", path);
     if (code)
         return code;
-    code = digits_line(cli, row, out.file);
+    code = part ? digits_part_line(cli, row, part, out.file) : digits_line(cli, row, out.file);
     return outfile_close(&out, code);
+}
+
+int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path)
+{
+    return save(cli, row, NULL, path);
+}
+
+int digits_part_save(struct cli *cli, const struct wire_job_row *row,
+                     const struct digits_part *part, const char *path)
+{
+    return save(cli, row, part, path);
 }

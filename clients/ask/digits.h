@@ -32,6 +32,23 @@ int digits_copy(struct conclave *cluster, const struct wire_job_row *row, FILE *
 /* The same into a file, as outfile.h says; `-` is stdout. */
 int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path);
 
+/* A part of a result: from the byte `from` up to before `to`. */
+struct digits_part {
+    uint64_t from, to;
+};
+
+/* Reads A:B; either may be left out. EXIT_USAGE after one line. */
+int digits_part_read(const char *text, struct digits_part *part);
+
+/* Whether the part begins in the result: EXIT_OK, or EXIT_USAGE after one line. */
+int digits_part_check(const struct digits_part *part, const struct wire_job_row *row);
+
+/* As digits_line() and digits_save(), for a part, whose bytes no hash is known of. */
+int digits_part_line(struct cli *cli, const struct wire_job_row *row,
+                     const struct digits_part *part, FILE *out);
+int digits_part_save(struct cli *cli, const struct wire_job_row *row,
+                     const struct digits_part *part, const char *path);
+
 /* Whether digits_save() could make its file, looked at before anything is submitted: EXIT_OK, or an
  * exit code after one line on stderr. Leaves nothing behind. */
 int digits_check(const struct cli *cli, const char *path);

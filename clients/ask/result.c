@@ -29,29 +29,60 @@ int result_chunk(struct conclave *cluster, const struct wire_job_row *row, uint6
     return code;
 }
 
-int result_each(struct conclave *cluster, const struct wire_job_row *row,
-                int (*take)(void *context, struct slice bytes), void *context)
+/* The first `max` bytes of these, behind `skip`. */
+static struct slice cut(struct slice bytes, uint64_t skip, uint64_t max)
 {
-    struct hash_stream hash;
-    uint8_t got[HASH_BYTES];
-    uint64_t offset = row->text.len; /* a short one came with the row */
-    hash_begin(&hash);
-    hash_add(&hash, row->text.at, row->text.len);
-    int code = row->text.len ? take(context, row->text) : EXIT_OK;
-    while (!code && offset < row->digits) {
+    uint64_t left = bytes.len - skip;
+    return (struct slice){bytes.at + skip, (size_t)(left < max ? left : max)};
+}
+
+int result_part(struct conclave *cluster, const struct wire_job_row *row, uint64_t from,
+                uint64_t to, int (*take)(void *context, struct slice bytes), void *context)
+{
+    int code = EXIT_OK;
+    uint64_t end = to < row->digits ? to : row->digits;
+    if (from < row->text.len && from < end) { /* a short one came with the row */
+        struct slice bytes = cut(row->text, from, end - from);
+        code = take(context, bytes);
+        from += bytes.len;
+    }
+    while (!code && from < end) {
         struct message *answer = NULL;
         struct slice bytes;
-        code = result_chunk(cluster, row, offset, &answer, &bytes);
+        code = result_chunk(cluster, row, from, &answer, &bytes);
         if (!code) {
-            hash_add(&hash, bytes.at, bytes.len);
-            offset += bytes.len;
+            bytes = cut(bytes, 0, end - from);
+            from += bytes.len;
             code = take(context, bytes);
         }
         message_drop(&answer);
     }
+    return code;
+}
+
+struct hashing {
+    struct hash_stream hash;
+    int (*take)(void *context, struct slice bytes);
+    void *context;
+};
+
+static int hash_and_take(void *context, struct slice bytes)
+{
+    struct hashing *hashing = context;
+    hash_add(&hashing->hash, bytes.at, bytes.len);
+    return hashing->take(hashing->context, bytes);
+}
+
+int result_each(struct conclave *cluster, const struct wire_job_row *row,
+                int (*take)(void *context, struct slice bytes), void *context)
+{
+    struct hashing hashing = {.take = take, .context = context};
+    uint8_t got[HASH_BYTES];
+    hash_begin(&hashing.hash);
+    int code = result_part(cluster, row, 0, row->digits, hash_and_take, &hashing);
+    hash_end(&hashing.hash, got);
     if (code)
         return code;
-    hash_end(&hash, got);
     if (row->sha256.len != HASH_BYTES || memcmp(got, row->sha256.at, HASH_BYTES))
         return connection_fail(cluster, EXIT_FAILED,
                                "the result does not match its SHA-256: do not use it");

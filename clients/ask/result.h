@@ -16,6 +16,11 @@ int result_chunk(struct conclave *cluster, const struct wire_job_row *row, uint6
 int result_each(struct conclave *cluster, const struct wire_job_row *row,
                 int (*take)(void *context, struct slice bytes), void *context);
 
+/* The same for the bytes from offset `from` up to before `to`, at most the end: only the chunks
+ * that hold them are fetched. No hash is known of a part, so nothing is checked but its length. */
+int result_part(struct conclave *cluster, const struct wire_job_row *row, uint64_t from,
+                uint64_t to, int (*take)(void *context, struct slice bytes), void *context);
+
 /* EXIT_OK for a job that is done, else the code of its state and the reason. */
 int result_state(struct conclave *cluster, const struct wire_job_row *row);
 

@@ -58,7 +58,7 @@ static int check_node(const struct wire_status *status, struct text *line)
     }
     text_add(line, "there is no node %" PRIu64 "; the cluster has %zu", options.node,
              status->nodes.n);
-    return EXIT_NOT_FOUND;
+    return EXIT_USAGE;
 }
 
 /* What the supervisor cannot start, be it a broker that another one stands in for. */

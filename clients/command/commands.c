@@ -98,7 +98,11 @@ static const char forget_details[] =
 static const char result_details[] =
     "Prints only the decimal digits. They are checked against the job's SHA-256; if they\n"
     "differ, the exit code is 1 and what was printed is wrong. For a job of tasks: what all\n"
-    "tasks that are done wrote to stdout, in their order; exit code 1 when some are missing.";
+    "tasks that are done wrote to stdout, in their order; exit code 1 when some are missing.\n"
+    "\n"
+    "--range A:B prints the bytes from offset A (default 0) up to before B (default: the end); a\n"
+    "sign or a point counts. Only that part is fetched. The SHA-256 is that of the whole result,\n"
+    "so a part cannot be checked against it. Not for a job of tasks.";
 
 static const char progress_set_details[] =
     "Prints the state. Each result that the coordinator accepts from a worker adds its\n"
@@ -455,7 +459,7 @@ const struct command commands[] = {
     {"job show", "ID...", "Show jobs", show_details, job_show_options, job_show_run},
     {"job wait", "ID...", "Wait for jobs, then print their results as submit does", NULL,
      job_output_options, job_wait_run},
-    {"job result", "ID", "Print the digits of a job's result", result_details, job_output_options,
+    {"job result", "ID", "Print the digits of a job's result", result_details, job_result_options,
      job_result_run},
     {"job cancel", "ID...", "Cancel jobs", NULL, NULL, job_cancel_run},
     {"job tasks", "ID", "List the tasks of a job: states, nodes, exit codes", tasks_details,

@@ -76,6 +76,7 @@ extern const struct option_spec submit_options[];
 extern const struct option_spec job_list_options[];
 extern const struct option_spec job_show_options[];
 extern const struct option_spec job_output_options[];
+extern const struct option_spec job_result_options[];
 extern const struct option_spec job_tasks_options[];
 extern const struct option_spec job_outputs_options[];
 extern const struct option_spec job_log_options[];

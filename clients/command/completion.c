@@ -56,36 +56,72 @@ static void each_option(const struct command *command, print_option *print)
 
 /* --- bash --- */
 
-/* The end of a walk through the words before: which of them are the command. */
-#define FIND_NAME                                                        \
-    "        case $word in\n"                                            \
-    "        -*) ;;\n"                                                   \
-    "        *) n=$((n + 1)); [ $n -gt 2 ] || name=\"$name $word\" ;;\n" \
-    "        esac\n"                                                     \
-    "    done\n"                                                         \
-    "    case \"$name \" in\n"
+/* --- options with a value of their own word --- */
+
+/* Whether one of the commands before `end` has the option. */
+static bool has_option(const struct command *end, const char *name)
+{
+    for (const struct command *at = commands; at != end; at++)
+        if (find(at->options, name))
+            return true;
+    return false;
+}
+
+/* Those that take a value, of all commands, each once. They may stand before the command, and none
+ * takes a value in one command and none in another. */
+static void each_valued(const char *between)
+{
+    const char *before = "";
+    for (const struct option_spec *spec = cli_options; spec->name; spec++)
+        if (spec->argument) {
+            printf("%s--%s", before, spec->name);
+            before = between;
+        }
+    for (const struct command *at = commands; at->name; at++)
+        for (const struct option_spec *spec = at->options; spec && spec->name; spec++)
+            if (spec->argument && !find(cli_options, spec->name) && !has_option(at, spec->name))
+                printf("%s--%s", between, spec->name);
+}
+
+/* A walk through the words before, for bash and zsh: which of them are the command, and whether the
+ * word to be completed is a value. bash makes words of = and : and of what they part. */
+static void print_walk(void)
+{
+    fputs("        case $word in '='|:|::) skip=1; continue ;; esac\n"
+          "        [ -z \"$skip\" ] || { skip=''; continue; }\n"
+          "        case $word in\n"
+          "        ",
+          stdout);
+    each_valued("|");
+    fputs(") skip=1 ;;\n"
+          "        -*) ;;\n"
+          "        *) n=$((n + 1)); [ $n -gt 2 ] || name=\"$name $word\" ;;\n"
+          "        esac\n"
+          "    done\n",
+          stdout);
+}
+
+/* --- bash --- */
 
 static const char bash_head[] =
     "# bash completion for conclave(1); made by: conclave completion bash\n"
     "_conclave() {\n"
-    "    local word at=$COMP_CWORD name='' n=0 words='' options='' kinds=''\n"
-    "    local now=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "    local word at=$COMP_CWORD name='' n=0 skip='' words='' options=''\n"
+    "    local now=${COMP_WORDS[COMP_CWORD]}\n"
     "    COMPREPLY=()\n"
-    "    for word in \"${COMP_WORDS[@]:1:at-1}\"; do\n" FIND_NAME;
+    "    for word in \"${COMP_WORDS[@]:1:at-1}\"; do\n";
 
-static const char bash_tail[] =
-    "    esac\n"
-    "    case $before in\n"
-    "    =) return ;;\n"
-    "    --*) case \" $options \" in *\" $before= \"*) return ;; esac ;;\n"
-    "    esac\n"
-    "    case $now in\n"
-    "    -*) words=$options ;;\n"
-    "    esac\n"
-    "    COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n"
-    "    case ${COMPREPLY[0]-} in *=) compopt -o nospace ;; esac\n"
-    "} &&\n"
-    "    complete -o default -F _conclave conclave\n";
+static const char bash_names[] = "    [ -z \"$skip\" ] || return\n"
+                                 "    case \"$name \" in\n";
+
+static const char bash_tail[] = "    esac\n"
+                                "    case $now in\n"
+                                "    -*) words=$options ;;\n"
+                                "    esac\n"
+                                "    COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n"
+                                "    case ${COMPREPLY[0]-} in *=) compopt -o nospace ;; esac\n"
+                                "} &&\n"
+                                "    complete -o default -F _conclave conclave\n";
 
 static void bash_family(const struct command *first)
 {
@@ -100,6 +136,8 @@ static void bash_family(const struct command *first)
 static void bash_print(void)
 {
     fputs(bash_head, stdout);
+    print_walk();
+    fputs(bash_names, stdout);
     printf("    ' ') words='");
     for (const struct command *at = commands; at->name; at++)
         if (is_first_of_family(at))
@@ -128,9 +166,12 @@ static const char zsh_head[] =
     "#compdef conclave\n"
     "# zsh completion for conclave(1); made by: conclave completion zsh\n"
     "_conclave() {\n"
-    "    local word name='' n=0\n"
+    "    local word name='' n=0 skip=''\n"
     "    local -a rows options\n"
-    "    for word in ${words[2,CURRENT-1]}; do\n" FIND_NAME;
+    "    for word in ${words[2,CURRENT-1]}; do\n";
+
+static const char zsh_names[] = "    [ -z \"$skip\" ] || { _files; return; }\n"
+                                "    case \"$name \" in\n";
 
 static const char zsh_tail[] = "    esac\n"
                                "    if [[ $PREFIX == -* ]]; then\n"
@@ -162,6 +203,8 @@ static void zsh_commands(const struct command *family)
 static void zsh_print(void)
 {
     fputs(zsh_head, stdout);
+    print_walk();
+    fputs(zsh_names, stdout);
     printf("    ' ') rows=(");
     zsh_commands(NULL);
     printf(")\n        options=('--help:show help' '--version:show the version') ;;\n");
@@ -189,16 +232,36 @@ static void zsh_print(void)
 
 static const char fish_head[] =
     "# fish completion for conclave(1); made by: conclave completion fish\n"
-    "# Whether the words before the cursor, but for options, are these, or begin with them (-p).\n"
+    "# Whether the words before the cursor, but for options and their values, are these, or begin\n"
+    "# with them (-p).\n"
     "function __conclave_at\n"
-    "    set -l given (string match -v -- '-*' (commandline -opc))\n"
-    "    set -e given[1]\n"
-    "    if test \"$argv[1]\" = -p\n"
-    "        set -e argv[1]\n"
-    "        set given $given[1..(count $argv)]\n"
-    "    end\n"
-    "    test \"$given\" = \"$argv\"\n"
-    "end\n";
+    "    set -l given\n"
+    "    set -l skip no\n"
+    "    set -l words (commandline -opc)\n"
+    "    set -e words[1]\n"
+    "    for word in $words\n"
+    "        if test $skip = yes\n"
+    "            set skip no\n"
+    "            continue\n"
+    "        end\n"
+    "        switch $word\n"
+    "            case ";
+
+static const char fish_names[] = "\n"
+                                 "                set skip yes\n"
+                                 "            case '-*'\n"
+                                 "            case '*'\n"
+                                 "                set -a given $word\n"
+                                 "        end\n"
+                                 "    end\n"
+                                 "    if test \"$argv[1]\" = -p\n"
+                                 "        set -e argv[1]\n"
+                                 "        set given $given[1..(count $argv)]\n"
+                                 "    else if test $skip = yes\n"
+                                 "        return 1\n"
+                                 "    end\n"
+                                 "    test \"$given\" = \"$argv\"\n"
+                                 "end\n";
 
 static const struct command *fish_command; /* whose options are printed */
 
@@ -221,6 +284,8 @@ static void fish_word(const char *before, size_t before_len, const char *word, s
 static void fish_print(void)
 {
     fputs(fish_head, stdout);
+    each_valued(" ");
+    fputs(fish_names, stdout);
     for (const struct command *at = commands; at->name; at++) {
         size_t len = family_len(at);
         if (is_first_of_family(at))

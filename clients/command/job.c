@@ -25,7 +25,7 @@
 
 static struct {
     bool ops, timing;
-    const char *output;
+    const char *output, *range;
 } options;
 
 const struct option_spec job_show_options[] = {
@@ -35,10 +35,18 @@ const struct option_spec job_show_options[] = {
      "show where the job's time went, or is going"},
     {0}};
 
-const struct option_spec job_output_options[] = {
-    {"output", OPTION_STRING, &options.output, 0, 0, "FILE",
-     "write only the digits, to this file; - is stdout"},
-    {0}};
+#define OUTPUT_OPTION                                           \
+    {                                                           \
+        "output", OPTION_STRING, &options.output, 0, 0, "FILE", \
+            "write only the digits, to this file; - is stdout"  \
+    }
+
+const struct option_spec job_output_options[] = {OUTPUT_OPTION, {0}};
+
+const struct option_spec job_result_options[] = {OUTPUT_OPTION,
+                                                 {"range", OPTION_WORD, &options.range, 0, 0, "A:B",
+                                                  "only the bytes from offset A up to before B"},
+                                                 {0}};
 
 static int get_job(struct cli *cli, job_id_t job, struct message **reply)
 {
@@ -201,21 +209,36 @@ int job_wait_run(struct cli *cli, int n_words, char **words)
     return code ? code : each_job(cli, n_words, words, wait_for_job);
 }
 
+static struct digits_part part; /* what --range says */
+
+/* What tasks wrote is no result of the job: `job output` has it. */
+static int check_part(const struct wire_job_row *row)
+{
+    char id[JOB_TEXT_MAX];
+    if (tasks_are(row))
+        return cli_fail(EXIT_USAGE, "job %s consists of tasks: it has no result for --range",
+                        job_id_text(row->job, id));
+    return digits_part_check(&part, row);
+}
+
 static int give_result(struct cli *cli, const struct wire_job *answer)
 {
     const struct wire_job_row *row = &answer->jobs.at[0];
-    if (tasks_are(row) && !cli->json)
+    if (tasks_are(row) && !cli->json && !options.range)
         return job_tasks_result(cli, row->job, options.output);
-    int code = report_state(cli, row);
+    int code = tasks_are(row) && options.range ? EXIT_OK : report_state(cli, row);
+    if (!code && options.range)
+        code = check_part(row);
     if (code)
         return code;
     if (options.output)
-        code = digits_save(cli, row, options.output);
+        code = options.range ? digits_part_save(cli, row, &part, options.output)
+                             : digits_save(cli, row, options.output);
     if (cli->json)
         cli_print_json(cli, render_job(row));
-    else if (!options.output) {
-        code = digits_line(cli, row, stdout);
-    }
+    else if (!options.output)
+        code = options.range ? digits_part_line(cli, row, &part, stdout)
+                             : digits_line(cli, row, stdout);
     return code;
 }
 
@@ -223,6 +246,10 @@ int job_result_run(struct cli *cli, int n_words, char **words)
 {
     job_id_t job;
     int code = cli_job_id(n_words, words, &job);
+    if (!code && options.range)
+        code = digits_part_read(options.range, &part);
+    if (!code && options.range && cli->json && !options.output)
+        code = cli_fail(EXIT_USAGE, "--json prints no digits; --range with it needs --output FILE");
     if (!code && options.output)
         code = digits_check(cli, options.output);
     return code ? code : with_job(cli, job, give_result);

@@ -141,7 +141,7 @@ static int loop(struct monitor *monitor)
             return refused(monitor);
         if (satisfied(monitor) || interrupt_seen() || monitor->top.ended)
             return EXIT_OK;
-        if (ferror(stdout))
+        if (ferror(stdout) || monitor->top.failed)
             return EXIT_FAILED;
         if (now_us >= monitor->deadline_us)
             return cli_fail(EXIT_TIMEOUT, "%" PRIu64 " messages arrived in time", monitor->shown);

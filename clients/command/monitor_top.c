@@ -6,6 +6,7 @@
 
 #include "clients/show/keyboard.h"
 #include "shared/base/clock.h"
+#include "shared/base/error.h"
 
 #define ASK_US  (1000 * MS_US) /* how often the jobs are read */
 #define WAIT_US (2 * SECOND_US)
@@ -108,22 +109,24 @@ static bool talk(struct monitor_top *it, uint64_t now_us)
 
 static void redraw(struct monitor_top *it, uint64_t now_us)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory)
-        return;
+    char *text = NULL, *shown = NULL;
+    size_t size = 0, shown_size = 0;
+    FILE *memory = open_memstream(&text, &size), *screen = open_memstream(&shown, &shown_size);
+    if (!memory || !screen)
+        panic("no memory for the screen");
     top_draw(&it->top, terminal_columns(STDOUT_FILENO), terminal_rows(STDOUT_FILENO), now_us,
              memory);
     fclose(memory);
-    fputs("\033[H", stdout);
+    fputs("\033[H", screen);
     for (const char *at = text; *at; at++) { /* what was longer before is erased */
         if (*at == '\n')
-            fputs("\033[K", stdout);
-        fputc(*at, stdout);
+            fputs("\033[K", screen);
+        fputc(*at, screen);
     }
-    fputs("\033[J", stdout);
-    fflush(stdout);
+    fputs("\033[J", screen);
+    fclose(screen);
+    it->failed = !keyboard_show(shown, shown_size);
+    free(shown);
     free(text);
 }
 

@@ -18,6 +18,7 @@ struct monitor_top {
     uint64_t asked_us;      /* jobs, and the open one */
     struct message *opened; /* the job that is open, until its explanation comes; owned */
     bool ended;             /* somebody pressed q */
+    bool failed;            /* the screen cannot be written to */
 };
 
 void monitor_top_begin(struct monitor_top *it, struct cli *cli, uint64_t now_us);

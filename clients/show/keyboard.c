@@ -9,6 +9,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "clients/ask/interrupt.h"
+
+/* Written at once: a terminal that can be written to has about that room. */
+#define PIECE_BYTES 256
+
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
 #define SCREEN_END   "\033[?25h\033[?1049l"
 
@@ -30,8 +35,18 @@ static void say(const char *text)
     (void)written; /* the terminal is gone: nobody looks */
 }
 
+/* A terminal that nobody reads is full, and would be waited for: what it has not shown is dropped.
+ */
+static void make_room(void)
+{
+    struct pollfd item = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (poll(&item, 1, 0) == 0)
+        tcflush(STDOUT_FILENO, TCOFLUSH);
+}
+
 static void give_back(void)
 {
+    make_room();
     say(SCREEN_END);
     if (has_keys)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);
@@ -99,10 +114,27 @@ void keyboard_close(void)
         return;
     open = false;
     signal(SIGTSTP, SIG_DFL);
+    make_room();
     fputs(SCREEN_END, stdout);
     fflush(stdout);
     if (has_keys)
         tcsetattr(STDIN_FILENO, TCSANOW, &before);
+}
+
+bool keyboard_show(const char *text, size_t len)
+{
+    while (len && !interrupt_seen()) {
+        struct pollfd items[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
+                                 {.fd = interrupt_fd(), .events = POLLIN}};
+        if (poll(items, 2, -1) < 0 || !items[0].revents)
+            continue; /* a signal */
+        ssize_t n = write(STDOUT_FILENO, text, len < PIECE_BYTES ? len : PIECE_BYTES);
+        if (n < 0 && errno != EINTR)
+            return false;
+        text += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
 }
 
 int keyboard_fd(void)

@@ -4,6 +4,7 @@
 #define CONCLAVE_CLIENTS_KEYBOARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Keys that are no character. */
 enum {
@@ -21,6 +22,10 @@ enum {
  * both back; so does the process's end by exit(). */
 void keyboard_open(void);
 void keyboard_close(void);
+
+/* Writes it to the screen, for as long as the terminal takes; a signal that ends the command ends
+ * that. False: it cannot be written. */
+bool keyboard_show(const char *text, size_t len);
 
 /* Where keys come from; -1: nowhere. */
 int keyboard_fd(void);

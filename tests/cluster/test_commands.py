@@ -159,6 +159,8 @@ def test_check_says_whether_the_cluster_is_healthy(make_cluster):
     status = cluster.status()
     worker = status["coordinator"] % 6 + 1
     assert cluster.conclave("check", "--node", worker).returncode == OK
+    done = cluster.conclave("check", "--node", 100)
+    assert done.returncode == USAGE and "there is no node 100" in done.stderr
     cluster.kill(cluster.nodes[worker])
     done = wait_for(lambda: (d := cluster.conclave("check")).returncode and d,
                     what="check sees the dead node")

@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -129,6 +130,42 @@ def test_options_of_the_daemons_are_completed(tmp_path, shell, program, begun, o
     done = run(shell, *(["--no-config"] if shell == "fish" else ["-f"] if shell == "zsh" else ["--norc"]), "-c",
                IN_SHELLS[shell].format(script=script, program=program, begun=begun))
     assert done.stdout.startswith(option) and len(done.stdout.split("\n")) == 2, done
+
+
+COMMANDS_IN_SHELLS = {  # the same for the command line's commands
+    "bash": "source {script}; compopt() {{ :; }}; COMP_WORDS=({split}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _conclave\n"
+            "printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+    "zsh": "_describe() {{ print -rl -- ${{(P)2}}; }}; _files() {{ :; }}; compdef() {{ :; }}; source {script}\n"
+           "words=({line}) CURRENT=$#words; PREFIX=$words[-1]; _conclave | grep -e \"^$PREFIX\" | cut -d : -f 1",
+    "fish": "source {script}; complete -C '{line}' | cut -f 1"}
+
+
+@pytest.mark.parametrize("shell", COMMANDS_IN_SHELLS)
+@pytest.mark.parametrize("line, offered", [
+    ("conclave stat", ["status"]), ("conclave --dir X stat", ["status"]), ("conclave --dir=X stat", ["status"]),
+    ("conclave --broker tcp://127.0.0.1:7000 stat", ["status"]), ("conclave --broker=tcp://127.0.0.1:7000,[::1]:7010 stat", ["status"]),
+    ("conclave --json --access A --timeout 5s job li", ["list"]), ("conclave job --broker A li", ["list"]),
+    ("conclave job --output A resu", ["result"]), ("conclave --dir job stat", ["status"]),
+    ("conclave submit --key K facto", ["factorial"]), ("conclave --dir X submit --insecure facto", ["factorial"]),
+    ("conclave --dir stat", []), ("conclave job --broker li", []), ("conclave submit --output facto", [])])
+def test_values_of_options_are_no_words_of_the_command(tmp_path, shell, line, offered):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    (tmp_path / "script").write_bytes(subprocess.run([harness.BIN / "conclave", "completion", shell], capture_output=True, timeout=20,
+                                                     check=True).stdout)
+    split = " ".join(shlex.quote(word) for word in re.findall(r"[=:]+|[^ =:]+", line))
+    quoted = line if shell == "fish" else " ".join(map(shlex.quote, line.split()))
+    done = subprocess.run([shell, *(["--no-config"] if shell == "fish" else ["-f"] if shell == "zsh" else ["--norc"]), "-c",
+                           COMMANDS_IN_SHELLS[shell].format(script=tmp_path / "script", line=quoted, split=split)], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=seconds(20), stdin=subprocess.DEVNULL, check=False,
+                          env=os.environ | {"HOME": str(tmp_path)})
+    assert (done.stdout.split(), done.stderr) == (offered, "")
+
+
+def test_an_option_takes_a_value_in_all_commands_or_in_none():
+    script = subprocess.run([harness.BIN / "conclave", "completion", "bash"], capture_output=True, text=True, timeout=20, check=True).stdout
+    words = {word for options in re.findall(r"options='([^']*)'", script) for word in options.split()}
+    assert len(words) > 50 and not [word for word in words if word + "=" in words]
 
 
 def test_a_shell_that_is_not_known_is_refused():

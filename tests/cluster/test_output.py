@@ -2,8 +2,10 @@
 link."""
 import json
 import os
+import socket
 import stat
 import subprocess
+import threading
 
 import pytest
 
@@ -114,6 +116,98 @@ def test_what_cannot_be_written_is_refused_in_one_line(cluster, job, place, way)
         assert done.returncode == USAGE and says in done.stderr, (path, done.stderr)
         assert done.stderr.count("\n") == 1 and done.stdout == ""
     nothing_beside(place, "directory", "loop", "loop2")
+
+
+# --- a part of a result ---
+
+LONG = 1_200_000  # decimals of pi: three pieces of 512 KiB
+
+
+@pytest.fixture(scope="module")
+def long_job(cluster):
+    job = cluster.json("submit", "pi", LONG)["id"]
+    digits = cluster.ok("job", "result", job).rstrip("\n")
+    assert len(digits) == LONG + 2 and digits.startswith("3.14159")
+    return job, digits
+
+
+@pytest.mark.parametrize("begin, end", [("", ""), (0, 0), (0, 1), (1, 12), ("", 7), (524287, 524289), (524280, 1048580), ("1e5", "2_00_000"),
+                                        (LONG - 5, ""), (LONG, LONG + 9), (LONG + 2, ""), (LONG + 1, "18446744073709551615")])
+def test_a_part_of_a_result_is_what_stands_there(cluster, long_job, place, begin, end):
+    job, digits = long_job
+    number = {"1e5": 100000, "2_00_000": 200000}
+    first, last = (int(number.get(at, at)) if at != "" else None for at in (begin, end))
+    wanted = digits[first:last] + "\n"
+    assert cluster.ok("job", "result", job, "--range", f"{begin}:{end}") == wanted
+    assert cluster.ok("job", "result", job, f"--range={begin}:{end}", "--output", "-") == wanted
+    told = cluster.json("job", "result", job, "--range", f"{begin}:{end}", "--output", place / "part")
+    assert (place / "part").read_text() == wanted and told["id"] == job
+    nothing_beside(place, "part")
+
+
+def test_a_part_of_a_short_result_comes_with_its_row(cluster, job):
+    assert cluster.ok("job", "result", job, "--range", "3:6") == DIGITS[3:6] + "\n"
+    assert cluster.ok("job", "result", job, "--range", "17:99") == DIGITS[17:]
+    assert cluster.ok("job", "result", job, "--range", "19:") == "\n"
+
+
+class Counter:
+    """A door to the broker at an address of its own, which counts the bytes that come out of it."""
+
+    def __init__(self, port):
+        self.port, self.address, self.came = port, f"tcp://127.0.2.2:{port}", 0
+        self.listener = socket.create_server(("127.0.2.2", port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client = self.listener.accept()[0]
+            except OSError:  # closed
+                return
+            broker = socket.create_connection(("127.0.0.1", self.port))
+            for ends in ((client, broker), (broker, client)):
+                threading.Thread(target=self._carry, args=(*ends, ends[0] is broker), daemon=True).start()
+
+    def _carry(self, source, target, counted):
+        try:
+            while piece := source.recv(65536):
+                self.came += len(piece) if counted else 0
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:  # the other end is gone
+            pass
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def test_only_the_part_is_fetched(cluster, long_job):
+    job, digits = long_job
+    counter = Counter(cluster.fronts[0])
+
+    def fetched(*words):
+        counter.came = 0
+        got = cluster.ok("job", "result", job, *words, broker=counter.address)
+        return got.rstrip("\n"), counter.came
+    try:
+        whole, part = fetched(), fetched("--range", f"{LONG - 100}:{LONG}")
+    finally:
+        counter.close()
+    assert whole[0] == digits and whole[1] > LONG
+    assert part[0] == digits[LONG - 100:LONG] and part[1] < 50_000
+
+
+def test_a_part_that_is_not_there_is_refused_in_one_line(cluster, long_job, place):
+    jobs = [long_job[0], cluster.json("submit", "empty", 2)["id"]]
+    for job, text, says in ((jobs[0], f"{LONG + 3}:", f"0 to {LONG + 2} is allowed"), (jobs[1], "0:1", "consists of tasks")):
+        for more in ((), ("--output", place / "part")):
+            done = cluster.conclave("job", "result", job, "--range", text, *more)
+            assert (done.returncode, done.stdout) == (USAGE, "") and says in done.stderr and done.stderr.count("\n") == 1, done
+    done = cluster.conclave("job", "result", jobs[0], "--range", "0:1", "--json")
+    assert (done.returncode, done.stdout) == (USAGE, "") and "needs --output FILE" in done.stderr
+    nothing_beside(place)
 
 
 # --- stdout ---

@@ -23,6 +23,7 @@ class Terminal:
 
     def __init__(self, cluster):
         self.end, inside = pty.openpty()
+        self.name = os.ttyname(inside)
         self.resize(24, 80)
 
         def own():
@@ -91,6 +92,24 @@ def test_the_terminal_is_given_back_whatever_ends_it(terminal, number):
     wait_for(lambda: terminal.read() and terminal.process.poll() is not None)
     assert terminal.process.returncode in (0, -number) and terminal.echoes()
     assert b"\x1b[?1049l" in terminal.read()[-2000:] and terminal.seen.rindex(b"\x1b[?1049l") > terminal.seen.rindex(b"NODE")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_terminal_that_nobody_reads_keeps_no_signal_away(terminal, number):
+    """It waited for room for what was left of the screen, and then for the words that give the screen back."""
+    inside = os.open(terminal.name, os.O_WRONLY | os.O_NOCTTY)
+    try:
+        terminal.resize(500, 500)
+
+        def full():
+            terminal.process.send_signal(signal.SIGWINCH)  # it draws anew
+            return not select.select([], [inside], [], 0)[1]
+        wait_for(full, 30, what="it is full")
+        terminal.process.send_signal(number)
+        wait_for(lambda: terminal.process.poll() is not None, 4, what="its end")
+        assert terminal.process.returncode in (0, -number) and terminal.echoes()
+    finally:
+        os.close(inside)
 
 
 def test_a_terminal_that_goes_away_ends_it(terminal):
