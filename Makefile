@@ -122,7 +122,8 @@ programs             := $(foreach p,$(PROGRAMS),$(if $(srcs_$(p)),$(B)/bin/$(p))
 unit_tests   := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 unit_helpers := $(wildcard tests/harness/*.c) $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
 
-headers  := $(wildcard shared/*/*.h shared/*/*/*.h nodes/*.h nodes/*/*.h nodes/*/*/*.h broker/*.h clients/*.h clients/*/*.h tests/*/*.h)
+# But for those of programs that test_library.py compiles against what is installed.
+headers  := $(filter-out tests/cluster/%,$(wildcard shared/*/*.h shared/*/*/*.h nodes/*.h nodes/*/*.h nodes/*/*/*.h broker/*.h clients/*.h clients/*/*.h tests/*/*.h))
 c_files  := $(wildcard shared/*/*.c nodes/*.c nodes/*/*.c nodes/*/*/*.c broker/*.c clients/*.c clients/*/*.c tests/*/*.c)
 
 .PHONY: all

@@ -55,15 +55,21 @@ static int change(struct conclave *cluster, struct bank_change what, const char 
     return code;
 }
 
+static int change_one(struct conclave *cluster, const struct bank_change *what, const char *key,
+                      uint64_t *balance, int *repeated)
+{
+    int code = check_account(cluster, what->node, what->account);
+    return code ? code : change(cluster, *what, key, balance, repeated);
+}
+
 int conclave_bank_deposit(struct conclave *cluster, unsigned node, const char *account,
                           uint64_t amount, const char *key, uint64_t *balance, int *repeated)
 {
     const struct bank_change what = {.type = MESSAGE_BANK_DEPOSIT,
                                      .node = node,
-                                     .account = account,
-                                     .amount = amount};
-    int code = check_account(cluster, node, account);
-    return code ? code : change(cluster, what, key, balance, repeated);
+                                     .amount = amount,
+                                     .account = account};
+    return change_one(cluster, &what, key, balance, repeated);
 }
 
 int conclave_bank_withdraw(struct conclave *cluster, unsigned node, const char *account,
@@ -71,10 +77,9 @@ int conclave_bank_withdraw(struct conclave *cluster, unsigned node, const char *
 {
     const struct bank_change what = {.type = MESSAGE_BANK_WITHDRAW,
                                      .node = node,
-                                     .account = account,
-                                     .amount = amount};
-    int code = check_account(cluster, node, account);
-    return code ? code : change(cluster, what, key, balance, repeated);
+                                     .amount = amount,
+                                     .account = account};
+    return change_one(cluster, &what, key, balance, repeated);
 }
 
 int conclave_bank_transfer(struct conclave *cluster, unsigned from_node, const char *from,

@@ -1,21 +1,10 @@
 /* library_calls.c - what the examples of libconclave do not show; run by test_library.py on a real
  * cluster. Prints one line for each thing that it looked at, and ends with 1 at the first surprise.
  */
-#include <conclave.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static struct conclave *cluster;
-
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #condition, conclave_reason(cluster)); \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "library_expect.h"
 
 /* --- waiting --- */
 

@@ -1,23 +1,12 @@
 /* library_lists.c - stored values, jobs over them, lists of jobs, explanations, retries and quotas
  * of libconclave; run by test_library.py on a real cluster, in a directory with a file "data".
  * Prints one line for each thing that it looked at, and ends with 1 at the first surprise. */
-#include <conclave.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static struct conclave *cluster;
-
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #condition, conclave_reason(cluster)); \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
+#include "library_expect.h"
 
 /* --- values --- */
 

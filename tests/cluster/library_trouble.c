@@ -2,26 +2,14 @@
  * forks, does not wait, uses many threads; run by test_library.py. Prints a line when all is well,
  * and ends with 1 at the first surprise. */
 #define _POSIX_C_SOURCE 200809L
-#include <conclave.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "library_expect.h"
+
 #define THREADS 8
-
-static struct conclave *cluster;
-
-#define EXPECT(condition)                                               \
-    do {                                                                \
-        if (!(condition)) {                                             \
-            fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #condition, \
-                    cluster ? conclave_reason(cluster) : "closed");     \
-            exit(1);                                                    \
-        }                                                               \
-    } while (0)
 
 static const char *const command[] = {"echo", "{}", NULL};
 static const char *const inputs[] = {"one", "two"};
