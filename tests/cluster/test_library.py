@@ -1,6 +1,7 @@
 """libconclave: its examples and more, compiled against what `make install` puts there, linked both ways, on a real cluster."""
 import json
 import random
+import re
 import shlex
 import subprocess
 
@@ -146,6 +147,16 @@ def test_the_header_is_cxx_too(tmp_path, installed):
         done = run("cc", "-x", language, "-fsyntax-only", "-Wall", "-Wextra", "-Werror", *installed[1]("--cflags"), tmp_path / "x.c")
         if "cc1plus" not in done.stderr:
             assert done.returncode == 0, done.stderr
+
+
+def test_the_manual_page_has_every_function():
+    """Declared as in the header."""
+    def declared(text):
+        return {" ".join(one.split()).replace("( ", "(") for one in text.split(";") if re.search(r"\bconclave_\w+\(", one)}
+    header = re.sub(r"/\*.*?\*/|^#.*?$|^struct \w+ \{.*?^\};$", "", (ROOT / "clients/library/conclave.h").read_text(), flags=re.S | re.M)
+    said = {one.partition("CONCLAVE_API ")[2] for one in declared(header)}
+    page = (ROOT / "clients/library/conclave.3").read_text().partition("#include <conclave.h>")[2].partition("\ncc ")[0]
+    assert declared(page) == said and len(said) > 50
 
 
 def test_nothing_but_the_header_s_functions_is_visible():
