@@ -1,5 +1,6 @@
 """Fixtures of the tests on real clusters."""
 import os
+import shutil
 import signal
 import sys
 
@@ -33,7 +34,10 @@ def alarm():
 def cluster(tmp_path_factory, request):
     """Six healthy nodes and a broker, shared by the tests of a file that do not break them; CLUSTER in the file has options
     for all of its clusters."""
-    yield from harness.healthy(tmp_path_factory.mktemp("shared"), **getattr(request.module, "CLUSTER", {}))
+    directory, failed = tmp_path_factory.mktemp("shared"), request.session.testsfailed
+    yield from harness.healthy(directory, **getattr(request.module, "CLUSTER", {}))
+    if request.session.testsfailed == failed:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture
@@ -57,9 +61,12 @@ def make_cluster(tmp_path, request):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
-    """The ends of the logs go with a failure."""
+    """The ends of the logs go with a failure. What a test has left goes when it has passed: all together have some 20 GB."""
     outcome = yield
     report = outcome.get_result()
+    item.has_failed = getattr(item, "has_failed", False) or report.failed
+    if report.when == "teardown" and not item.has_failed and "tmp_path" in item.funcargs:
+        shutil.rmtree(item.funcargs["tmp_path"], ignore_errors=True)
     if report.failed:
         made = getattr(item.funcargs.get("make_cluster"), "made", [])
         for it in [*item.funcargs.values(), *made]:
