@@ -65,7 +65,7 @@ def test_the_bench_measures_whether_jobs_that_pile_up_make_it_slower(tmp_path):
         env=harness.clean_environment(CONCLAVE_BIN=str(harness.BIN)))
     assert done.returncode == OK, done.stdout + done.stderr
     for what in ("jobs/s", "cpu us a job", "list ms", "status ms", "restart ms", "install ms"):
-        assert re.search(rf"^{what}(?: +[\d.,]+){{3}}$", done.stdout, re.M), done.stdout
+        assert re.search(rf"^{what}(?: +[\d.,]+){{2}} +(?:[\d.,]+|-)$", done.stdout, re.M), done.stdout
     assert not list(tmp_path.iterdir())
 
 
