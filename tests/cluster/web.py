@@ -20,10 +20,10 @@ def parent(pid):
 class Web:
     """A web process of a cluster, on a free port."""
 
-    def __init__(self, cluster, *options, key=None, env=None):
+    def __init__(self, cluster, *options, key=None, **more):
         arguments = ["--access", key] if key else []
         self.process = cluster.start_conclave(*arguments, "web", "--json", "--http-port", 0, "--token-file",
-                                              cluster.dir / "web.token", *options, env=env or {})
+                                              cluster.dir / "web.token", *options, **more)
         self.about = json.loads(self.process.stdout.readline())
         self.port = int(self.about["url"].rsplit(":", 1)[1].strip("/"))
         self.token = (cluster.dir / "web.token").read_text(encoding="ascii").strip()
