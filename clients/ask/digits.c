@@ -65,25 +65,16 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out)
     return cli_told(cli, digits_copy(&cli->connection, row, out));
 }
 
-/* A line end behind digits that were written. */
-static int end_line(int code, const struct wire_job_row *row, FILE *out)
+int digits_line(struct cli *cli, const struct wire_job_row *row, const struct digits_part *part,
+                FILE *out)
 {
+    struct writing writing = {&cli->connection, digits_are_bytes(row), out};
+    int code = part ? cli_told(cli, result_part(&cli->connection, row, part->from, part->to,
+                                                write_checked, &writing))
+                    : digits_write(cli, row, out);
     if (!code && !digits_are_bytes(row))
         fputc('\n', out);
     return code;
-}
-
-int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out)
-{
-    return end_line(digits_write(cli, row, out), row, out);
-}
-
-int digits_part_line(struct cli *cli, const struct wire_job_row *row,
-                     const struct digits_part *part, FILE *out)
-{
-    struct writing writing = {&cli->connection, digits_are_bytes(row), out};
-    int code = result_part(&cli->connection, row, part->from, part->to, write_checked, &writing);
-    return end_line(cli_told(cli, code), row, out);
 }
 
 static bool read_offset(const char *at, size_t len, uint64_t *out)
@@ -124,24 +115,13 @@ int digits_check(const struct cli *cli, const char *path)
     return outfile_check("--output", path);
 }
 
-static int save(struct cli *cli, const struct wire_job_row *row, const struct digits_part *part,
+int digits_save(struct cli *cli, const struct wire_job_row *row, const struct digits_part *part,
                 const char *path)
 {
     struct outfile out;
     int code = outfile_open(&out, "--output", path);
     if (code)
         return code;
-    code = part ? digits_part_line(cli, row, part, out.file) : digits_line(cli, row, out.file);
+    code = digits_line(cli, row, part, out.file);
     return outfile_close(&out, code);
-}
-
-int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path)
-{
-    return save(cli, row, NULL, path);
-}
-
-int digits_part_save(struct cli *cli, const struct wire_job_row *row,
-                     const struct digits_part *part, const char *path)
-{
-    return save(cli, row, part, path);
 }

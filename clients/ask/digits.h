@@ -18,9 +18,6 @@ bool digits_are_rows(const struct wire_job_row *row);
  * digits in columns. */
 bool digits_are_text(struct slice bytes);
 
-/* As digits_write(), and a line end behind digits. */
-int digits_line(struct cli *cli, const struct wire_job_row *row, FILE *out);
-
 /* Writes the digits of a finished job to `out`, no line end after them. EXIT_OK, or an exit code
  * after one line on stderr: EXIT_FAILED when what came is not what the row promises (what was
  * written is then wrong). */
@@ -28,9 +25,6 @@ int digits_write(struct cli *cli, const struct wire_job_row *row, FILE *out);
 
 /* The same, and the connection has the reason. */
 int digits_copy(struct conclave *cluster, const struct wire_job_row *row, FILE *out);
-
-/* The same into a file, as outfile.h says; `-` is stdout. */
-int digits_save(struct cli *cli, const struct wire_job_row *row, const char *path);
 
 /* A part of a result: from the byte `from` up to before `to`. */
 struct digits_part {
@@ -43,11 +37,14 @@ int digits_part_read(const char *text, struct digits_part *part);
 /* Whether the part begins in the result: EXIT_OK, or EXIT_USAGE after one line. */
 int digits_part_check(const struct digits_part *part, const struct wire_job_row *row);
 
-/* As digits_line() and digits_save(), for a part, whose bytes no hash is known of. */
-int digits_part_line(struct cli *cli, const struct wire_job_row *row,
-                     const struct digits_part *part, FILE *out);
-int digits_part_save(struct cli *cli, const struct wire_job_row *row,
-                     const struct digits_part *part, const char *path);
+/* As digits_write(), and a line end behind digits; of a part (NULL: the whole), whose bytes no hash
+ * is known of. */
+int digits_line(struct cli *cli, const struct wire_job_row *row, const struct digits_part *part,
+                FILE *out);
+
+/* The same into a file, as outfile.h says; `-` is stdout. */
+int digits_save(struct cli *cli, const struct wire_job_row *row, const struct digits_part *part,
+                const char *path);
 
 /* Whether digits_save() could make its file, looked at before anything is submitted: EXIT_OK, or an
  * exit code after one line on stderr. Leaves nothing behind. */

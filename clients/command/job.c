@@ -226,19 +226,18 @@ static int give_result(struct cli *cli, const struct wire_job *answer)
     const struct wire_job_row *row = &answer->jobs.at[0];
     if (tasks_are(row) && !cli->json && !options.range)
         return job_tasks_result(cli, row->job, options.output);
+    const struct digits_part *wanted = options.range ? &part : NULL;
     int code = tasks_are(row) && options.range ? EXIT_OK : report_state(cli, row);
     if (!code && options.range)
         code = check_part(row);
     if (code)
         return code;
     if (options.output)
-        code = options.range ? digits_part_save(cli, row, &part, options.output)
-                             : digits_save(cli, row, options.output);
+        code = digits_save(cli, row, wanted, options.output);
     if (cli->json)
         cli_print_json(cli, render_job(row));
     else if (!options.output)
-        code = options.range ? digits_part_line(cli, row, &part, stdout)
-                             : digits_line(cli, row, stdout);
+        code = digits_line(cli, row, wanted, stdout);
     return code;
 }
 

@@ -26,7 +26,7 @@ static int print_result(struct cli *cli, const struct wire_job_row *row)
     char label[JOBSPEC_LABEL_MAX], head[4 * TEXT_EDGE_DIGITS + 1], tail[4 * TEXT_EDGE_DIGITS + 1],
         id[JOB_TEXT_MAX];
     if (digits_are_bytes(row)) /* as the program wrote it */
-        return digits_line(cli, row, stdout);
+        return digits_line(cli, row, NULL, stdout);
     printf("%s=", jobspec_label(row->kind, row->spec, label));
     if (row->text.len || !isatty(STDOUT_FILENO)) {
         int code = digits_write(cli, row, stdout);
@@ -126,7 +126,7 @@ static int print_job(struct cli *cli, const struct submission *submission,
     if (!code && choice->output && tasks_are(row)) {
         code = cli_fail(EXIT_USAGE, "%s", REPORT_NO_RESULT);
     } else if (!code && choice->output) {
-        code = digits_save(cli, row, choice->output);
+        code = digits_save(cli, row, NULL, choice->output);
         if (!code && strcmp(choice->output, "-"))
             cli_note("%" PRIu64 " %s are in %s", row->digits,
                      digits_are_bytes(row) ? "bytes" : "digits", choice->output);
