@@ -17,9 +17,9 @@ void rows_add(struct rows *rows, struct message *page, const void *row)
     rows->at[rows->n++] = row;
 }
 
-size_t rows_first(const struct rows *rows, uint64_t limit)
+size_t rows_first(size_t n, uint64_t limit)
 {
-    return limit && rows->n > limit ? rows->n - (size_t)limit : 0;
+    return limit && n > limit ? n - (size_t)limit : 0;
 }
 
 void rows_clear(struct rows *rows)

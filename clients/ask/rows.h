@@ -15,8 +15,8 @@ struct rows {
 /* Adds a row of the answer, which is kept. */
 void rows_add(struct rows *rows, struct message *page, const void *row);
 
-/* Where the last `limit` of them begin; 0: all. */
-size_t rows_first(const struct rows *rows, uint64_t limit);
+/* Where the last `limit` of `n` rows begin; 0: all. */
+size_t rows_first(size_t n, uint64_t limit);
 
 void rows_clear(struct rows *rows);
 

@@ -142,7 +142,7 @@ static void print(struct cli *cli, const struct rows *rows)
 {
     json_t *array = cli->json ? json_array() : NULL;
     struct table *table = array ? NULL : table_new(columns, options.wide);
-    for (size_t i = rows_first(rows, options.limit); i < rows->n; i++) {
+    for (size_t i = rows_first(rows->n, options.limit); i < rows->n; i++) {
         if (array)
             json_array_append_new(array, render_job(rows->at[i]));
         else

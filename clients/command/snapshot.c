@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients/ask/rows.h"
 #include "clients/command/commands.h"
 #include "clients/library/snapshots.h"
 #include "clients/show/render.h"
@@ -126,10 +127,9 @@ static void print(const struct listing *listing)
 {
     struct table *table = listing->cli->json ? NULL : table_new(columns, options.wide);
     json_t *array = table ? NULL : json_array();
-    size_t first = options.limit && listing->n > options.limit ? listing->n - options.limit : 0;
     if (listing->n)
         qsort(listing->rows, listing->n, sizeof *listing->rows, by_time);
-    for (size_t i = first; i < listing->n; i++) {
+    for (size_t i = rows_first(listing->n, options.limit); i < listing->n; i++) {
         if (array)
             json_array_append_new(array, row_json(&listing->rows[i]));
         else

@@ -26,7 +26,7 @@ static void print(struct cli *cli, const struct rows *rows)
 {
     json_t *array = cli->json ? json_array() : NULL;
     struct table *table = array ? NULL : stored_rows_table(options.wide);
-    for (size_t i = rows_first(rows, options.limit); i < rows->n; i++) {
+    for (size_t i = rows_first(rows->n, options.limit); i < rows->n; i++) {
         if (array)
             json_array_append_new(array, stored_row_json(rows->at[i]));
         else

@@ -91,7 +91,7 @@ int conclave_jobs_each(struct conclave *cluster, const struct conclave_jobs *giv
         return library_jobs_each(cluster, which.state, tell, &telling);
     int code = library_jobs_each(cluster, which.state, keep, &rows); /* they come oldest first */
     bool wanted = !code;
-    for (size_t i = rows_first(&rows, which.newest); i < rows.n && wanted; i++)
+    for (size_t i = rows_first(rows.n, which.newest); i < rows.n && wanted; i++)
         wanted = tell(&telling, rows.pages[i], rows.at[i]);
     rows_clear(&rows);
     return code;

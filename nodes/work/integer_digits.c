@@ -212,8 +212,8 @@ static int read_sums(enum series_constant constant, const struct integer_operand
     return sums_fit(constant, out) ? OK : ERR_RANGE;
 }
 
-int integer_digits_room(enum series_constant constant, const struct integer_operand *operands,
-                        size_t n, size_t *room_bytes)
+static int digits_room(enum series_constant constant, const struct integer_operand *operands,
+                       size_t n, size_t *room_bytes)
 {
     struct sums sums;
     int error = read_sums(constant, operands, n, &sums);
@@ -221,8 +221,8 @@ int integer_digits_room(enum series_constant constant, const struct integer_oper
     return error;
 }
 
-int integer_digits_into(enum series_constant constant, const struct integer_operand *operands,
-                        size_t n, struct blob *out, stop_flag *stop)
+static int digits_into(enum series_constant constant, const struct integer_operand *operands,
+                       size_t n, struct blob *out, stop_flag *stop)
 {
     struct sums sums;
     int error = read_sums(constant, operands, n, &sums);
@@ -281,4 +281,26 @@ int integer_decimals_text_into(const struct integer_operand *operands, size_t n,
     at[digits - decimals] = '.';
     out->len = (size_t)(at - out->at) + digits + 1;
     return OK;
+}
+
+int integer_pi_digits_room(const struct integer_operand *operands, size_t n, size_t *room_bytes)
+{
+    return digits_room(SERIES_PI, operands, n, room_bytes);
+}
+
+int integer_pi_digits_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                           stop_flag *stop)
+{
+    return digits_into(SERIES_PI, operands, n, out, stop);
+}
+
+int integer_e_digits_room(const struct integer_operand *operands, size_t n, size_t *room_bytes)
+{
+    return digits_room(SERIES_E, operands, n, room_bytes);
+}
+
+int integer_e_digits_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                          stop_flag *stop)
+{
+    return digits_into(SERIES_E, operands, n, out, stop);
 }

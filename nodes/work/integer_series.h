@@ -57,10 +57,12 @@ int integer_pi_sqrt_into(uint64_t decimals, struct blob *out, stop_flag *stop);
  * SERIES_GUARD more; decimals; and for pi the root as above, or else it is made here. When the
  * guard decimals leave the last one in doubt, which for no number of decimals that was tried they
  * do, all is computed again here, with more of them. */
-int integer_digits_room(enum series_constant constant, const struct integer_operand *operands,
-                        size_t n, size_t *room_bytes);
-int integer_digits_into(enum series_constant constant, const struct integer_operand *operands,
-                        size_t n, struct blob *out, stop_flag *stop);
+int integer_pi_digits_room(const struct integer_operand *operands, size_t n, size_t *room_bytes);
+int integer_pi_digits_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                           stop_flag *stop);
+int integer_e_digits_room(const struct integer_operand *operands, size_t n, size_t *room_bytes);
+int integer_e_digits_into(const struct integer_operand *operands, size_t n, struct blob *out,
+                          stop_flag *stop);
 
 /* A value divided by 10^decimals, as decimal digits with a point, and so many after it; without a
  * point when there are none. Operands: the value, decimals; without these one digit less than it

@@ -26,22 +26,4 @@
     }                                                                                         \
     const struct operator_work operator_##name##_work = {room, into};
 
-/* Defines the operator NAME: the decimals, from what the operands of integer_digits_room() say. */
-#define OPERATOR_OF_DIGITS(name, constant)                                               \
-    static int room(const struct compute_op *op, size_t *room_bytes)                     \
-    {                                                                                    \
-        struct integer_operand operands[OPERANDS_MAX];                                   \
-        operator_integers(op, operands);                                                 \
-        return integer_digits_room(constant, operands, op->n_operands, room_bytes);      \
-    }                                                                                    \
-    static int into(const struct compute_op *op, struct blob *out, uint64_t *operations, \
-                    stop_flag *stop)                                                     \
-    {                                                                                    \
-        struct integer_operand operands[OPERANDS_MAX];                                   \
-        operator_integers(op, operands);                                                 \
-        *operations = 1;                                                                 \
-        return integer_digits_into(constant, operands, op->n_operands, out, stop);       \
-    }                                                                                    \
-    const struct operator_work operator_##name##_work = {room, into};
-
 #endif
